@@ -1,0 +1,1 @@
+"""What crosses a border of a process: the contracts. Imports nothing else of this project."""

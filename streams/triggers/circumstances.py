@@ -1,0 +1,31 @@
+"""What a decision may know besides the customer's row: all of it recorded, none of it read from a clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from models.scorer import Scorer
+from schemas.event import Millis
+from schemas.policy import Policy
+
+
+class Feeds(Protocol):
+    """How fresh the task's touchpoints are."""
+
+    def is_stale(self, touchpoint: str) -> bool:
+        """Whether the touchpoint is quiet in a way that says nothing about the customers."""
+        ...
+
+
+@dataclass(slots=True)
+class Circumstances:
+    """The versions and states in force at one position of the input. The task swaps them, triggers read."""
+
+    policy: Policy
+    policy_version: str
+    scorers: Mapping[str, Scorer]
+    feeds: Feeds
+    allowed_lateness_ms: Mapping[str, Millis]
+    paused: frozenset[str] = frozenset()
+    """Triggers that a person has paused; `*` stands for all."""
+    reference_version: int = 0
