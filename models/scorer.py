@@ -15,6 +15,11 @@ class Score(NamedTuple):
 class Scorer(Protocol):
     """A model, read only."""
 
+    @property
+    def version(self) -> int:
+        """The version that `score` speaks for; 0 is the cold-start rule."""
+        ...
+
     def score(self, features: Features) -> Score:
         """The probability for these features. Pure: the same features and version give the same score."""
         ...

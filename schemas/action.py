@@ -1,6 +1,6 @@
 """What Pulpero tells the messaging services: an action, or that an action is to be forgotten."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import AwareDatetime, Field
@@ -118,11 +118,8 @@ def from_kafka(value: bytes, headers: KafkaHeaders) -> Outgoing:
 
 def moment(at: Millis) -> datetime:
     """Milliseconds since the epoch as an aware datetime in UTC."""
-    return datetime.fromtimestamp(at / 1000, _UTC)
+    return datetime.fromtimestamp(at / 1000, UTC)
 
 
 def _rfc3339(at: datetime) -> bytes:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
-
-
-_UTC = datetime.fromisoformat("1970-01-01T00:00:00+00:00").tzinfo
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()

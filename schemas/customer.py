@@ -27,6 +27,8 @@ MAX_HELD = 16
 MAX_TIMERS = 64
 MAX_SEEN = 1024
 MAX_EVIDENCE = 8
+MAX_TEXT = 128
+"""Characters kept of any free text (names, categories, reasons)."""
 
 
 class Identity(msgspec.Struct, array_like=True):
@@ -72,7 +74,11 @@ class Obstacle(msgspec.Struct, array_like=True):
 
 
 class Cart(msgspec.Struct, array_like=True):
-    """A cart that has not become an order. `fired` is the stage it was last announced abandoned in."""
+    """A cart that has not become an order. `fired` is the stage it was last announced abandoned in.
+
+    `stated_at` is when its whole content was last told, `advanced_at` when a checkout step was last
+    completed.
+    """
 
     cart_id: str
     opened_at: Millis
@@ -85,10 +91,17 @@ class Cart(msgspec.Struct, array_like=True):
     obstacles: list[Obstacle] = []  # newest last, MAX_OBSTACLES
     evidence: list[str] = []  # ids of the events that made it, newest last, MAX_EVIDENCE
     fired: Literal["", "cart", "checkout"] = ""
+    stated_at: Millis = 0
+    advanced_at: Millis = 0
 
 
 class OrderItem(msgspec.Struct, array_like=True):
-    """One line of an order; quantities in pieces. `told` holds what the customer was already told of it."""
+    """One line of an order; quantities in pieces. `told` holds what the customer was already told of it.
+
+    `quantity` is 0 while only later news of the item is known, not its order. `delivered` includes
+    `followed`, the pieces that came with a follow-up order. `promise_stated_at` and `backorder_stated_at` say
+    when the promised date and the missing pieces were last told.
+    """
 
     item_id: str
     product_id: str
@@ -107,10 +120,21 @@ class OrderItem(msgspec.Struct, array_like=True):
     substitute: str | None = None
     delivered_at: Millis | None = None
     told: list[str] = []
+    followed: float = 0.0
+    shipped_at: Millis | None = None
+    substituted_at: Millis | None = None
+    cancelled_at: Millis | None = None
+    returned_at: Millis | None = None
+    promise_stated_at: Millis = 0
+    backorder_stated_at: Millis = 0
 
 
 class Order(msgspec.Struct, array_like=True):
-    """An order and its items. `follows` is the order whose missing items it delivers."""
+    """An order and its items. `follows` is the order whose missing items it delivers.
+
+    `event_id` is the event that placed it; while that is empty only later news of the order is known and
+    `placed_at` is the time of the earliest. `updated_at` is when items or total were last told.
+    """
 
     order_id: str
     placed_at: Millis
@@ -124,6 +148,10 @@ class Order(msgspec.Struct, array_like=True):
     refunded: float = 0.0
     event_id: str = ""
     told: list[str] = []
+    updated_at: Millis = 0
+    paid_at: Millis | None = None
+    cancelled_at: Millis | None = None
+    refunded_at: Millis | None = None
 
 
 class Purchases(msgspec.Struct, array_like=True):
@@ -202,7 +230,11 @@ class Churn(msgspec.Struct, array_like=True):
 
 
 class Customer(msgspec.Struct, array_like=True):
-    """One customer. Mutable: the fold changes it in place; its packed bytes are the committed truth."""
+    """One customer. Mutable: the fold changes it in place; its packed bytes are the committed truth.
+
+    `first_seen` is the earliest event's time; `last_seen` and `last_event_id` are those of the customer's own
+    last act (what the shop or the carrier did since does not count), 0 and empty before the first.
+    """
 
     key: str
     first_seen: Millis = 0
@@ -211,9 +243,9 @@ class Customer(msgspec.Struct, array_like=True):
     identity: Identity = msgspec.field(default_factory=Identity)
     sessions: list[Session] = []  # by start, MAX_SESSIONS, newest kept
     carts: list[Cart] = []  # by last_at, MAX_CARTS, newest kept
-    orders: list[Order] = []  # by placed_at, MAX_ORDERS, newest kept
+    orders: list[Order] = []  # by placed_at, MAX_ORDERS; the oldest finished one leaves first
     purchases: Purchases = msgspec.field(default_factory=Purchases)
-    counts: dict[str, dict[int, int]] = {}  # what → bucket → how many; see streams/customers/counts.py
+    counts: dict[str, dict[int, int]] = {}  # what/tier → bucket → how many; see schemas/counts.py
     viewed: list[Viewed] = []  # newest last, one a product, MAX_VIEWED
     contacts: list[Contact] = []  # newest last, MAX_CONTACTS
     consent: dict[str, Permission] = {}  # "purpose" or "purpose/channel"
@@ -224,6 +256,7 @@ class Customer(msgspec.Struct, array_like=True):
     held: list[Held] = []  # MAX_HELD
     churn: Churn = msgspec.field(default_factory=Churn)
     browse_fired: bool = False  # the present browsing was already announced as abandoned
+    obstacles: list[Obstacle] = []  # met outside a cart, newest last, MAX_OBSTACLES
 
 
 class Prefix(NamedTuple):

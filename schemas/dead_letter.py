@@ -2,12 +2,13 @@
 
 from typing import Literal
 
-from pydantic import Base64Bytes
+from pydantic import ConfigDict
 
 from schemas.event import Contract, Millis
 
 ReasonCode = Literal[
     "truncated_json",
+    "malformed_json",
     "not_an_object",
     "missing_field",
     "wrong_type",
@@ -43,11 +44,13 @@ class DeadLetter(Contract):
     `pointer` is an RFC 6901 JSON pointer to the field at fault, empty for the record as a whole.
     """
 
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
     origin: Origin
     source: str | None
     event_id: str | None
     reason: ReasonCode
     pointer: str = ""
     message: str
-    key: Base64Bytes | None
-    value: Base64Bytes | None
+    key: bytes | None
+    value: bytes | None

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from schemas.event import Amount, Currency, Custom, Event, Identifier, Product, Quantity, Text
+from schemas.event import Amount, Currency, Custom, Event, Identifier, Moment, Product, Quantity, Text
 from schemas.touchpoints.touchpoint import Touchpoint
 
 
@@ -12,7 +12,7 @@ class OrderItem(Product):
     """One line of an order; `item_id` defaults to the product's id."""
 
     item_id: Identifier | None = None
-    promised_at: AwareDatetime | None = None
+    promised_at: Moment | None = None
 
 
 class OrderEvent(Event):
@@ -29,7 +29,7 @@ class OrderPlaced(OrderEvent):
     total: Amount
     currency: Currency | None = None
     cart_id: Identifier | None = None
-    promised_at: AwareDatetime | None = None
+    promised_at: Moment | None = None
     follows_order_id: Identifier | None = None
 
 
@@ -39,7 +39,7 @@ class OrderUpdated(OrderEvent):
     type: Literal["order_updated"]
     items: list[OrderItem] | None = Field(default=None, min_length=1, max_length=500)
     total: Amount | None = None
-    promised_at: AwareDatetime | None = None
+    promised_at: Moment | None = None
 
 
 class OrderPaid(OrderEvent):
@@ -60,7 +60,7 @@ class ItemShipped(ItemEvent):
     """`quantity` pieces of the item left."""
 
     type: Literal["item_shipped"]
-    promised_at: AwareDatetime | None = None
+    promised_at: Moment | None = None
 
 
 class ItemDelivered(ItemEvent):
@@ -80,7 +80,7 @@ class ItemBackordered(ItemEvent):
     """`quantity` pieces are missing and follow, promised for `promised_at`, under `follow_up_order_id`."""
 
     type: Literal["item_backordered"]
-    promised_at: AwareDatetime
+    promised_at: Moment
     follow_up_order_id: Identifier | None = None
 
 
@@ -127,4 +127,6 @@ OrdersEvent = Annotated[
     Field(discriminator="type"),
 ]
 
-TOUCHPOINT = Touchpoint(name="orders", event=OrdersEvent, allowed_lateness_ms=7 * 86_400_000)
+TOUCHPOINT = Touchpoint(
+    name="orders", event=OrdersEvent, allowed_lateness_ms=7 * 86_400_000, reads_segment=True
+)

@@ -1,20 +1,40 @@
 """What makes a touchpoint: its name, its union of events and how late an event may come."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_args, get_origin
 
-from schemas.event import Millis
+from schemas.event import Event, Millis
+from schemas.upcasts import Upcaster
 
 
 @dataclass(frozen=True, slots=True)
 class Touchpoint:
-    """An input channel. Its topic is `touchpoints.<name>`; `event` is any type pydantic can validate."""
+    """An input channel. Its topic is `touchpoints.<name>`; `event` is any type pydantic can validate.
+
+    `schema_version` is the version that `event` describes; `upcasters` turn each earlier version's payload
+    into the next one's. With `reads_segment`, payloads of Segment's e-commerce spec v2 are read as well.
+    """
 
     name: str
     event: Any
     allowed_lateness_ms: Millis
+    schema_version: int = 1
+    upcasters: Mapping[int, Upcaster] = field(default_factory=dict, hash=False)
+    reads_segment: bool = False
 
     @property
     def topic(self) -> str:
         """The touchpoint's topic."""
         return f"touchpoints.{self.name}"
+
+    @property
+    def classes(self) -> tuple[type[Event], ...]:
+        """The classes of its events, in the union's order."""
+        union = get_args(self.event)[0] if get_origin(self.event) is not None else self.event
+        return get_args(union) or (union,)
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The values that its events' `type` may have."""
+        return tuple(name for each in self.classes for name in get_args(each.model_fields["type"].annotation))

@@ -143,4 +143,4 @@ WebEvent = Annotated[
     Field(discriminator="type"),
 ]
 
-TOUCHPOINT = Touchpoint(name="web", event=WebEvent, allowed_lateness_ms=3_600_000)
+TOUCHPOINT = Touchpoint(name="web", event=WebEvent, allowed_lateness_ms=3_600_000, reads_segment=True)

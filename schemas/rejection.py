@@ -1,0 +1,135 @@
+"""Why a record was refused, in words that repeat nothing of what it says about a person."""
+
+import re
+from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails, from_json
+
+from schemas.dead_letter import ReasonCode
+from schemas.touchpoints.touchpoint import Touchpoint
+
+MAX_CLAIM = 128
+"""At most so many characters are believed of what a refused record says of itself."""
+
+
+class Rejected(NamedTuple):
+    """A record that is no event. `pointer` is RFC 6901, made of the contract's field names and of indices.
+
+    `source` and `event_id` are the record's own claims, cut short: good for counting, not to be trusted.
+    """
+
+    reason: ReasonCode
+    pointer: str
+    message: str
+    source: str | None = None
+    event_id: str | None = None
+
+
+_REASONS: dict[str, ReasonCode] = {
+    "missing": "missing_field",
+    "union_tag_not_found": "missing_field",
+    "union_tag_invalid": "unknown_type",
+    "finite_number": "non_finite_number",
+    "bool_parsing": "wrong_type",
+    "int_parsing": "wrong_type",
+    "float_parsing": "wrong_type",
+}
+_OPAQUE = {"value_error", "assertion_error"}  # a validator's own text: it may quote the value
+
+
+class Explainer:
+    """Turns a touchpoint's validation errors into reason, pointer and message."""
+
+    def __init__(self, touchpoint: Touchpoint) -> None:
+        self._types = touchpoint.types
+        self._is_union = len(touchpoint.classes) > 1
+        self._names = _property_names(TypeAdapter[Any](touchpoint.event).json_schema())
+
+    def explain(self, error: ValidationError, value: bytes) -> Rejected:
+        """The first fault found, without source and event id."""
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        kind = first["type"]
+        if kind == "json_invalid":
+            return Rejected("truncated_json" if _is_cut(value, first) else "malformed_json", "", first["msg"])
+        if kind.startswith("union_tag"):
+            return Rejected(_REASONS[kind], "/type", self._known_types())
+        path = first["loc"][1:] if self._is_union else first["loc"]
+        if kind == "literal_error" and path == ("type",):
+            return Rejected("unknown_type", "/type", self._known_types())
+        if not path and kind.endswith("_type"):
+            return Rejected("not_an_object", "", "an event is a JSON object")
+        reason = _REASONS.get(kind, "wrong_type" if kind.endswith("_type") else "invalid_value")
+        return Rejected(reason, self._pointer(path), "is not valid" if kind in _OPAQUE else first["msg"])
+
+    def _known_types(self) -> str:
+        return f"the type is one of: {', '.join(self._types)}"
+
+    def _pointer(self, path: tuple[int | str, ...]) -> str:
+        """The path as far as it goes by the contract's names: a mapping's keys may be anybody's words."""
+        tokens: list[str] = []
+        for step in path:
+            if isinstance(step, str) and step not in self._names:
+                break
+            tokens.append(f"/{step}")
+        return "".join(tokens)
+
+
+def claims(value: bytes) -> tuple[str | None, str | None]:
+    """Source and event id as the bytes state them, also when they are cut or malformed further on."""
+    payload = _readable_part(value)
+    if not isinstance(payload, dict):
+        return None, None
+    source = payload.get("source")
+    if source is None and "messageId" in payload:
+        source = segment_source(payload.get("context"))
+    return _claim(source), _claim(payload.get("event_id") or payload.get("messageId"))
+
+
+def segment_source(context: object) -> str:
+    """The producer's name of a Segment payload: the library that wrote it."""
+    library = context.get("library") if isinstance(context, dict) else None
+    name = library.get("name") if isinstance(library, dict) else None
+    return f"segment:{name}"[:MAX_CLAIM] if isinstance(name, str) else "segment"
+
+
+def _claim(value: object) -> str | None:
+    return value[:MAX_CLAIM] if isinstance(value, str) and value else None
+
+
+def _readable_part(value: bytes) -> object:
+    try:
+        return from_json(value, allow_partial=True)
+    except ValueError as error:
+        fault = re.search(r"line (\d+) column (\d+)", str(error))
+    if fault is None:
+        return None
+    line, column = int(fault[1]), int(fault[2])
+    before = sum(len(each) for each in value.splitlines(keepends=True)[: line - 1])
+    try:
+        return from_json(value[: before + column - 1], allow_partial=True)
+    except ValueError:
+        return None
+
+
+def _is_cut(value: bytes, error: ErrorDetails) -> bool:
+    """Whether the JSON is good as far as it goes; a cut may also have parted a character's bytes."""
+    if "EOF" in error["msg"]:
+        return True
+    try:
+        value.decode()
+    except UnicodeDecodeError as undecodable:
+        return undecodable.end == len(value) and undecodable.reason == "unexpected end of data"
+    return False
+
+
+def _property_names(schema: Any) -> frozenset[str]:  # noqa: ANN401 (any part of a JSON Schema)
+    names: set[str] = set()
+    if isinstance(schema, dict):
+        properties = schema.get("properties")
+        names.update(properties if isinstance(properties, dict) else ())
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for part in schema:
+            names |= _property_names(part)
+    return frozenset(names)

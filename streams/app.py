@@ -1,0 +1,166 @@
+"""The picture: touchpoints in, one Faust agent each; the customers' agent; the engine that feeds them from Kafka.
+
+    touchpoint topics → Source → touchpoint agents → merge → customers agent → one transaction → actions, …
+
+`build_app` creates everything and starts nothing; nothing is created at import.
+"""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
+import faust
+import faust.app
+from prometheus_client import CollectorRegistry
+
+from models.scorers import cold_start
+from schemas import topics
+from schemas.customer import Customer, unpack
+from schemas.policy import Policy
+from schemas.policy_file import policy_version
+from schemas.touchpoints import load
+from schemas.touchpoints.touchpoint import Touchpoint
+from streams.agents import customers, learner, touchpoints
+from streams.agents.touchpoints import TouchpointReader
+from streams.engine.batch import Batch
+from streams.engine.engine import Engine, task_threads
+from streams.engine.learning import LearnerService
+from streams.engine.lease import Lease
+from streams.engine.outputs import Outputs
+from streams.engine.published_models import PublishedModels
+from streams.engine.reference import Reference
+from streams.engine.source import Source
+from streams.engine.state import TaskState, partition_of
+from streams.engine.store import Store
+from streams.engine.task import Surroundings, Task
+from streams.engine.versions import Versions
+from streams.metrics import Metrics, Tally
+from streams.settings import Settings
+from streams.triggers.circumstances import Circumstances
+from streams.triggers.feeds import FeedTracker
+
+
+class App(faust.App):
+    """Faust's app without Faust's consumer, tables and web server: the engine feeds the agents' channels.
+
+    A shop's own agents read `committed_events`, `committed_actions` and `committed_decisions`: what this
+    worker has committed, handed over in memory after the commit. What must not be missed when a worker dies is
+    read from the topics instead. A full channel holds the task back.
+    """
+
+    class BootStrategy(faust.app.BootStrategy):
+        """Agents only."""
+
+        enable_kafka = False
+        enable_web = False
+
+    engine: Engine
+    learner: LearnerService
+    reference: Reference
+    models: PublishedModels
+    metrics: Metrics
+    customers: "Customers"
+    committed_events: Any
+    committed_actions: Any
+    committed_decisions: Any
+
+
+def build_app(settings: Settings, policy: Policy) -> App:
+    """Wire one worker's app. Raises ValueError for a shop's module that is no touchpoint."""
+    app = App(settings.app_id, broker=f"kafka://{settings.bootstrap}", store="memory://", autodiscover=False)
+    app.metrics = Metrics(CollectorRegistry())
+    known = load(settings.touchpoints)
+    decoders = {touchpoint.topic: app.channel() for touchpoint in known}
+    for touchpoint in known:
+        reader = TouchpointReader(
+            touchpoint,
+            settings.max_record_bytes,
+            policy.time.max_ahead,
+            accepts_clock=settings.time == "events",
+        )
+        touchpoints.register(app, decoders[touchpoint.topic], reader, touchpoint.name)
+    core = app.channel()
+    customers.register(app, core)
+    app.committed_events, app.committed_actions, app.committed_decisions = (app.channel() for _ in range(3))
+
+    versions = Versions(policy, policy_version(policy), cold_start())
+    lease, source = (
+        Lease(settings, settings.app_id, topics.tasks(settings.app_id)),
+        Source(settings, len(known)),
+    )
+    surroundings = Surroundings(
+        settings=settings,
+        lease=lease,
+        source=source,
+        versions=versions,
+        outputs=Outputs(topics.changelog(settings.app_id), settings.max_row_bytes),
+        changelog_topic=topics.changelog(settings.app_id),
+        decoders=decoders,
+        core=core,
+        metrics=app.metrics,
+        threads=task_threads(settings.partitions),
+        committed=lambda batch: _publish(app, batch),
+    )
+    app.reference = Reference(settings, versions, app.metrics)
+    app.models = PublishedModels(settings, versions, app.metrics)
+    lessons = app.channel()
+    learner.register(app, lessons)
+    learner_lease = Lease(settings, f"{settings.app_id}-learner", topics.MODELS)
+    app.learner = LearnerService(settings, learner_lease, lessons, app.metrics, surroundings.threads)
+    app.engine = Engine(
+        settings, lease, source, app.metrics, lambda number: _new_task(number, known, surroundings)
+    )
+    app.customers = Customers(app.engine.tasks, settings.partitions)
+    for module in settings.agents:
+        import_module(module).register(app)
+    return app
+
+
+def _new_task(number: int, known: tuple[Touchpoint, ...], surroundings: Surroundings) -> Task:
+    settings, versions = surroundings.settings, surroundings.versions
+    circumstances = Circumstances(
+        policy=versions.policy,
+        policy_version=versions.policy_version,
+        scorers=versions.scorers,
+        feeds=FeedTracker(versions.policy.feeds),
+        allowed_lateness_ms={touchpoint.name: touchpoint.allowed_lateness_ms for touchpoint in known},
+        paused=versions.paused,
+        reference_version=versions.reference_version,
+    )
+    store, tally = Store(settings.hot_rows), Tally(surroundings.metrics)
+    return Task(number, TaskState(number, settings.partitions, store, circumstances, tally), surroundings)
+
+
+async def _publish(app: App, batch: Batch) -> None:
+    for arrival in batch.applied:
+        await app.committed_events.send(value=arrival)
+    for message in batch.effects.actions:
+        await app.committed_actions.send(value=message)
+    for decision in batch.effects.decisions:
+        await app.committed_decisions.send(value=decision)
+
+
+class Customers(Mapping[str, Customer]):
+    """Read-only view of the customers whose tasks run in this worker, as last committed."""
+
+    def __init__(self, tasks: Mapping[int, Task], partitions: int) -> None:
+        self._tasks = tasks
+        self._partitions = partitions
+
+    def __getitem__(self, key: str) -> Customer:
+        """The row of this key. Raises KeyError if the customer is unknown or lives in another worker."""
+        packed = key.encode()
+        task = self._tasks.get(partition_of(packed, self._partitions))
+        if task is None or packed not in task.state.store.packed:
+            raise KeyError(key)
+        return unpack(task.state.store.packed[packed])
+
+    def __iter__(self) -> Iterator[str]:
+        """The keys of all customers of this worker."""
+        for task in self._tasks.values():
+            for key in list(task.state.store.packed):
+                yield key.decode()
+
+    def __len__(self) -> int:
+        """How many customers this worker has."""
+        return sum(len(task.state.store.packed) for task in self._tasks.values())

@@ -1,0 +1,92 @@
+"""Makes the topics of the registry and says where the broker's differ from them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
+
+from schemas.topics import Topic
+from streams.settings import Settings
+
+_TIMEOUT_SECONDS = 30.0
+
+
+def create(settings: Settings, registry: tuple[Topic, ...]) -> tuple[str, ...]:
+    """Make the topics that are missing and return their names. Those that exist are left as they are.
+
+    Raises KafkaException if the broker cannot be reached or refuses one.
+    """
+    admin = _admin(settings)
+    wanted = [
+        NewTopic(each.name, each.partitions, settings.replication, config=each.settings())
+        for each in registry
+    ]
+    made: list[str] = []
+    for name, future in admin.create_topics(wanted, operation_timeout=_TIMEOUT_SECONDS).items():
+        try:
+            future.result(_TIMEOUT_SECONDS)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+        else:
+            made.append(name)
+    return tuple(made)
+
+
+def differences(settings: Settings, registry: tuple[Topic, ...]) -> list[str]:
+    """One line for every way in which the broker's topics are not as the registry wants them.
+
+    Raises KafkaException if the broker cannot be reached.
+    """
+    admin = _admin(settings)
+    existing = admin.list_topics(timeout=_TIMEOUT_SECONDS).topics
+    present = [each for each in registry if each.name in existing]
+    actual = _described(admin, present)
+    found = [f"{each.name}: is missing" for each in registry if each.name not in existing]
+    for topic in present:
+        count = len(existing[topic.name].partitions)
+        if count != topic.partitions:
+            found.append(_recount(topic, count))
+        found.extend(_unlike(topic, actual[topic.name]))
+    return found
+
+
+def _recount(topic: Topic, count: int) -> str:
+    said = f"{topic.name}: has {count} partitions, {topic.partitions} are wanted"
+    if topic.partitions == 1:
+        return f"{said}; delete it and make it anew"
+    return (
+        f"{said}; the count is fixed when topics are made, because it decides whose task a customer is. "
+        f"Either set PULPERO_PARTITIONS={count}, if all topics have so many; or stop the workers, delete the "
+        "topics, make them anew with the new count under another PULPERO_APP_ID, and replay the touchpoints"
+    )
+
+
+def _unlike(topic: Topic, actual: dict[str, str]) -> Iterator[str]:
+    for name, wanted in topic.settings().items():
+        if not _same(wanted, actual.get(name)):
+            yield f"{topic.name}: {name} is {actual.get(name)}, {wanted} is wanted"
+
+
+def _same(wanted: str, actual: str | None) -> bool:
+    """Equal as text or as numbers: the broker writes 0.1 as it likes."""
+    try:
+        return actual is not None and float(wanted) == float(actual)
+    except ValueError:
+        return wanted == actual
+
+
+def _described(admin: AdminClient, present: list[Topic]) -> dict[str, dict[str, str]]:
+    if not present:
+        return {}
+    futures = admin.describe_configs([ConfigResource(ResourceType.TOPIC, each.name) for each in present])
+    return {resource.name: _values(future.result(_TIMEOUT_SECONDS)) for resource, future in futures.items()}
+
+
+def _values(entries: dict[str, Any]) -> dict[str, str]:
+    return {name: entry.value for name, entry in entries.items()}
+
+
+def _admin(settings: Settings) -> AdminClient:
+    return AdminClient({"bootstrap.servers": settings.bootstrap, "socket.timeout.ms": 10_000})

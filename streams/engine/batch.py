@@ -1,0 +1,41 @@
+"""One batch: what was taken, what it changed and what is to be written; thrown away whole if anything fails."""
+
+from dataclasses import dataclass, field
+
+from schemas.customer import Customer
+from schemas.dead_letter import DeadLetter
+from schemas.event import Arrival, Millis
+from streams.decisions.effects import Effects
+from streams.engine.inbox import Item
+
+RecordId = tuple[str, int]
+"""(topic, offset) of an input record of the task."""
+
+TimerId = tuple[bytes, str]
+"""(customer key, timer id)."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """`done` counts the items already taken; `current` is what is being worked on, for the diagnosis of a failure."""
+
+    items: list[Item]
+    done: int = 0
+    current: RecordId | TimerId | None = None
+    rows: dict[bytes, Customer] = field(default_factory=dict)
+    effects: Effects = field(default_factory=Effects)
+    letters: list[DeadLetter] = field(default_factory=list)
+    applied: list[Arrival] = field(default_factory=list)
+    fired: list[Millis] = field(default_factory=list)
+    """Due times of the timers that fired."""
+
+    @property
+    def is_done(self) -> bool:
+        """All items are taken."""
+        return self.done == len(self.items)
+
+    @property
+    def has_output(self) -> bool:
+        """There is something to write besides progress."""
+        effects = self.effects
+        return bool(self.rows or self.letters or effects.actions or effects.decisions or effects.examples)

@@ -1,0 +1,68 @@
+"""Restore: the rows and the progress of one task, read back from its partition of the changelog."""
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from streams.engine.store import Store
+from streams.engine.task_row import TASK_ROW_KEY, TaskRow, unpack_task_row
+from streams.settings import Settings
+
+YIELD_SECONDS = 0.03
+"""A restore holds up the loop's other tasks for no longer than this at a time."""
+
+
+class Changelog:
+    """The changelog partition of one task; remembers how far it was read, so that opening again is quick."""
+
+    def __init__(self, settings: Settings, topic: str, task: int, store: Store) -> None:
+        self._bootstrap = settings.bootstrap
+        self._partition = TopicPartition(topic, task)
+        self._store = store
+        self._next = 0
+        self._task_row = TaskRow()
+
+    async def restore(self, on_progress: Callable[[int, int], None]) -> TaskRow:
+        """Bring the store up to the partition's end. `on_progress(records read, offsets remaining)`.
+
+        To be called after `Transaction.open`, which has aborted what a dead owner left open, so that the end
+        is stable. Raises KafkaError.
+        """
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=8 << 20,
+            fetch_max_bytes=32 << 20,
+            fetch_max_wait_ms=20,
+        )
+        await consumer.start()
+        try:
+            await self._read(consumer, on_progress)
+        finally:
+            await consumer.stop()
+        self._store.finish_restore()
+        return self._task_row
+
+    async def _read(self, consumer: AIOKafkaConsumer, on_progress: Callable[[int, int], None]) -> None:
+        partition = self._partition
+        consumer.assign([partition])
+        beginning = (await consumer.beginning_offsets([partition]))[partition]
+        end = (await consumer.end_offsets([partition]))[partition]
+        consumer.seek(partition, max(self._next, beginning))
+        put, yielded = self._store.put_restored, monotonic()
+        while (position := await consumer.position(partition)) < end:
+            records = (await consumer.getmany(partition, timeout_ms=200)).get(partition, [])
+            for record in records:
+                if record.key == TASK_ROW_KEY:
+                    self._task_row = unpack_task_row(record.value)
+                else:
+                    put(record.key, record.value)
+                if monotonic() - yielded > YIELD_SECONDS:
+                    await asyncio.sleep(0)
+                    yielded = monotonic()
+            on_progress(len(records), end - position)
+        self._next = end

@@ -1,0 +1,84 @@
+"""The transaction of a batch: everything it says, its rows and its progress become visible together or never."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from confluent_kafka import KafkaException, Producer
+
+from streams.settings import Settings
+
+OPEN_SECONDS = 20.0
+COMMIT_SECONDS = 9.0
+TRANSACTION_TIMEOUT_MS = 10_000
+
+
+class OutputRecord(NamedTuple):
+    """A record to be written to the partition of the task's own number."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, str | bytes | None]] | None = None
+
+
+class CommitFailed(Exception):
+    """The transaction is not known to be committed; the task must open again."""
+
+
+class Transaction:
+    """The transactional producer of one task. All methods block; call them in a thread.
+
+    Opening it fences whoever had the task before, and aborts what that one left open.
+    """
+
+    def __init__(self, settings: Settings, transactional_id: str, partition: int) -> None:
+        self._partition = partition
+        self._producer = Producer(
+            {
+                "bootstrap.servers": settings.bootstrap,
+                "transactional.id": transactional_id,
+                "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+                "delivery.timeout.ms": TRANSACTION_TIMEOUT_MS - 1_000,
+                "linger.ms": 1,
+                "batch.size": 1 << 20,
+                "queue.buffering.max.messages": 1_000_000,
+                # Transactions back to back meet CONCURRENT_TRANSACTIONS; the default waits 100 ms for each.
+                "retry.backoff.ms": 1,
+                "retry.backoff.max.ms": 50,
+                "compression.type": "lz4",
+                "log_level": 3,
+            }
+        )
+
+    def open(self) -> None:
+        """Fence previous owners. Raises CommitFailed if Kafka refuses or does not answer in OPEN_SECONDS."""
+        self._call(self._producer.init_transactions, OPEN_SECONDS)
+
+    def commit(self, records: Iterable[OutputRecord]) -> None:
+        """Write the records in one transaction. Raises CommitFailed unless it is known to be committed."""
+        self._call(self._producer.begin_transaction)
+        produce, partition = self._producer.produce, self._partition
+        try:
+            for record in records:
+                produce(
+                    record.topic,
+                    value=record.value,
+                    key=record.key,
+                    headers=record.headers,
+                    partition=partition,
+                )
+        except (KafkaException, BufferError) as failed:
+            raise CommitFailed(f"produce: {failed}") from failed
+        self._call(self._producer.commit_transaction, COMMIT_SECONDS)
+
+    def close(self) -> None:
+        """Drop what is queued. An open transaction is aborted by the next owner's `open`, or by its timeout."""
+        self._producer.purge()
+        self._producer.close()
+
+    def _call(self, method: Any, *arguments: float) -> None:
+        try:
+            method(*arguments)
+        except KafkaException as failed:
+            error = failed.args[0]
+            raise CommitFailed(f"{method.__name__}: {error.name()}: {error.str()}") from failed

@@ -1,0 +1,141 @@
+"""The engine of one worker: it holds leases, runs their tasks, fetches for them and watches over them."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from mode import Service
+
+from streams.clock import wall_millis
+from streams.engine.lease import Lease, LeaseLost
+from streams.engine.source import Source
+from streams.engine.task import Task
+from streams.engine.watchdog import Watchdog
+from streams.metrics import Metrics
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+HOLD_SECONDS = 0.05
+PUBLISH_SECONDS = 5.0
+GAUGE_SECONDS = 1.0
+
+
+class Engine(Service):
+    """Runs a task for every lease held. It crashes, and the worker with it, when a task cannot go on."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        lease: Lease,
+        source: Source,
+        metrics: Metrics,
+        new_task: Callable[[int], Task],
+    ) -> None:
+        super().__init__()
+        self.tasks: dict[int, Task] = {}
+        self._settings = settings
+        self._lease = lease
+        self._source = source
+        self._metrics = metrics
+        self._new_task = new_task
+        self._jobs: dict[int, asyncio.Task[None]] = {}
+        self._draining = False
+        self._moves_counted = 0
+        self._watchdog = Watchdog(self.tasks, settings.watchdog_seconds)
+
+    @property
+    def is_ready(self) -> bool:
+        """Every task that this worker holds the lease of is open."""
+        open_tasks = {number for number, task in self.tasks.items() if task.is_open}
+        return self._lease.has_joined and not self._draining and open_tasks == self._lease.wanted
+
+    async def on_start(self) -> None:
+        """Connect the source and ask for leases."""
+        await self._source.start()
+        self._lease.join()
+        self._watchdog.start()
+
+    async def drain(self) -> None:
+        """Finish the batches under way, close all tasks and give the leases back."""
+        self._draining = True
+        for task in self.tasks.values():
+            task.stop()
+        await asyncio.gather(*self._jobs.values(), return_exceptions=True)
+        self._watchdog.stop()
+        await asyncio.get_running_loop().run_in_executor(None, self._lease.leave)
+        await self._source.stop()
+
+    @Service.task
+    async def _hold(self) -> None:
+        """Poll the lease; start a task for each new one. A task whose lease went ends by itself."""
+        while not self.should_stop and not self._draining:
+            self._lease.poll()
+            self._metrics.rebalances.inc(self._lease.moves - self._moves_counted)
+            self._moves_counted = self._lease.moves
+            for number in self._lease.wanted - self._jobs.keys():
+                task = self.tasks[number] = self._new_task(number)
+                self._jobs[number] = asyncio.create_task(task.run(), name=f"task-{number}")
+            for number, job in list(self._jobs.items()):
+                if job.done():
+                    del self._jobs[number], self.tasks[number]
+                    await job
+            await asyncio.sleep(HOLD_SECONDS)
+
+    @Service.task
+    async def _fetch(self) -> None:
+        while not self.should_stop and not self._draining:
+            await self._source.fetch()
+
+    @Service.task
+    async def _publish_offsets(self) -> None:
+        """Offsets for lag tools; the tasks themselves never read them."""
+        loop = asyncio.get_running_loop()
+        while not self.should_stop and not self._draining:
+            await asyncio.sleep(PUBLISH_SECONDS)
+            offsets = {
+                (topic, number): offset
+                for number, task in self.tasks.items()
+                if task.is_open
+                for topic, offset in task.state.offsets.items()
+            }
+            if offsets and not self._draining:
+                try:
+                    await loop.run_in_executor(None, self._lease.publish, offsets)
+                except LeaseLost as lost:
+                    log.warning("offsets not published: %s", lost)
+
+    @Service.task
+    async def _gauge(self) -> None:
+        while not self.should_stop and not self._draining:
+            await asyncio.sleep(GAUGE_SECONDS)
+            metrics = self._metrics
+            metrics.tasks_wanted.set(len(self._lease.wanted))
+            metrics.tasks_open.set(sum(task.is_open for task in self.tasks.values()))
+            metrics.ready.set(self.is_ready)
+            for number, task in self.tasks.items():
+                self._gauge_task(str(number), task)
+
+    def _gauge_task(self, number: str, task: Task) -> None:
+        metrics, state = self._metrics, task.state
+        metrics.rows.labels(number).set(len(state.store.packed))
+        metrics.timers_open.labels(number).set(state.store.open_timers)
+        metrics.queue_bytes.labels(number).set(task.merge.queued_bytes)
+        if state.stream_time:
+            metrics.watermark_lag_seconds.labels(number).set((wall_millis() - state.stream_time) / 1000)
+        for topic, inbox in task.merge.inboxes.items():
+            if inbox.high_watermark is not None:
+                lag = inbox.high_watermark - max(state.offsets.get(topic, 0), _read_to(inbox.position))
+                metrics.lag_records.labels(topic, number).set(max(0, lag))
+            touchpoint = topic.removeprefix("touchpoints.")
+            metrics.feed_stale.labels(touchpoint, number).set(state.feeds.is_stale(touchpoint))
+
+
+def _read_to(position: int | None) -> int:
+    return position or 0
+
+
+def task_threads(partitions: int) -> ThreadPoolExecutor:
+    """Threads for the tasks' blocking calls: one each, so that no commit waits for another."""
+    return ThreadPoolExecutor(max_workers=partitions + 2, thread_name_prefix="task")

@@ -1,0 +1,192 @@
+"""The one writer of models: it reads all examples in one order, has them learned, and publishes snapshots."""
+
+import asyncio
+import logging
+from asyncio import Future
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from time import monotonic
+from typing import TypeVar
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from mode import Service
+from pydantic import TypeAdapter, ValidationError
+
+from models.example_merge import ExampleMerge, Merged
+from models.learner import Learner
+from models.snapshot import Snapshot, from_records, to_records
+from schemas.example import Example, ExamplesWatermark
+from schemas.topics import EXAMPLES, MODELS
+from streams.engine.commit import OutputRecord, Transaction
+from streams.engine.lease import Lease, LeaseLost
+from streams.engine.work import Channel
+from streams.metrics import Metrics
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PUBLISH_SECONDS = 5.0
+LESSON = 500
+QUEUED_MAX = 10_000
+"""Records of one partition held back for the others; beyond it the partition is not read."""
+RETRY_SECONDS = 1.0
+
+T = TypeVar("T")
+_record = TypeAdapter[Example | ExamplesWatermark](Example | ExamplesWatermark)
+
+
+@dataclass(slots=True, eq=False)
+class Lesson:
+    """Examples to be taught in this order; the answer is how many were learned."""
+
+    learner: Learner
+    examples: list[Merged]
+    answer: "Future[int]"
+
+
+class LearnerService(Service):
+    """Learns while it holds the lease of the models' only partition; otherwise it waits for it.
+
+    Its own transactional id fences a predecessor. It goes on at the offsets that the last published snapshots
+    contain, so that the same examples make the same bytes, whoever learns.
+    """
+
+    def __init__(
+        self, settings: Settings, lease: Lease, agent: Channel, metrics: Metrics, threads: Executor
+    ) -> None:
+        super().__init__()
+        self._settings = settings
+        self._lease = lease
+        self._agent = agent
+        self._metrics = metrics
+        self._threads = threads
+
+    async def on_start(self) -> None:
+        """Ask for the lease."""
+        self._lease.join()
+
+    async def on_stop(self) -> None:
+        """Give the lease back."""
+        await self._in_thread(self._lease.leave)
+
+    @Service.task
+    async def _poll(self) -> None:
+        while not self.should_stop:
+            self._lease.poll()
+            await asyncio.sleep(0.1)
+
+    @Service.task
+    async def _learn(self) -> None:
+        while not self.should_stop:
+            if self._lease.wanted:
+                try:
+                    await self._hold()
+                except LeaseLost as lost:
+                    log.warning("learner: lease not confirmed", exc_info=lost)
+                except Exception as failed:
+                    log.exception("learner: begins again", exc_info=failed)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _hold(self) -> None:
+        """Open, learn while the lease lasts, close."""
+        await self._in_thread(self._lease.prove, 0)
+        transaction = Transaction(self._settings, f"{self._settings.app_id}-learner", 0)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.bootstrap,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=100,
+        )
+        await consumer.start()
+        try:
+            await self._in_thread(transaction.open)
+            learner = Learner()
+            position = learner.restore(await self._published(consumer))
+            merge = ExampleMerge(range(self._settings.partitions), position)
+            await self._assign(consumer, position.next_offsets)
+            log.info("learner open", extra={"versions": _versions(learner)})
+            await self._work(consumer, learner, merge, transaction)
+        finally:
+            await consumer.stop()
+            await self._in_thread(transaction.close)
+
+    async def _published(self, consumer: AIOKafkaConsumer) -> dict[str, Snapshot]:
+        """The newest snapshots, read to the end of the topic."""
+        partition = TopicPartition(MODELS, 0)
+        consumer.assign([partition])
+        consumer.seek(partition, (await consumer.beginning_offsets([partition]))[partition])
+        end = (await consumer.end_offsets([partition]))[partition]
+        records: list[tuple[str, bytes | None]] = []
+        while await consumer.position(partition) < end:
+            fetched = await consumer.getmany(partition, timeout_ms=200)
+            records += [(each.key.decode(), each.value) for each in fetched.get(partition, ())]
+        return from_records(records)
+
+    async def _assign(self, consumer: AIOKafkaConsumer, next_offsets: dict[int, int]) -> None:
+        partitions = [TopicPartition(EXAMPLES, number) for number in range(self._settings.partitions)]
+        beginnings = await consumer.beginning_offsets(partitions)
+        consumer.assign(partitions)
+        for partition in partitions:
+            consumer.seek(partition, next_offsets.get(partition.partition, beginnings[partition]))
+
+    async def _work(
+        self, consumer: AIOKafkaConsumer, learner: Learner, merge: ExampleMerge, transaction: Transaction
+    ) -> None:
+        published, unpublished = monotonic(), 0
+        while self._lease.wanted and not self.should_stop:
+            readable = [p for p in consumer.assignment() if merge.queued(p.partition) < QUEUED_MAX]
+            fetched = await consumer.getmany(*readable, timeout_ms=500, max_records=LESSON * 4)
+            for partition, records in fetched.items():
+                for record in records:
+                    _push(merge, partition.partition, record.offset, record.value)
+            unpublished += await self._teach(learner, merge)
+            if unpublished and monotonic() - published >= PUBLISH_SECONDS:
+                await self._publish(learner, merge, transaction)
+                published, unpublished = monotonic(), 0
+
+    async def _teach(self, learner: Learner, merge: ExampleMerge) -> int:
+        learned = 0
+        while lesson := [each for _ in range(LESSON) if (each := merge.pop()) is not None]:
+            answer: Future[int] = asyncio.get_running_loop().create_future()
+            await self._agent.send(value=Lesson(learner, lesson, answer))
+            learned += await answer
+        return learned
+
+    async def _publish(self, learner: Learner, merge: ExampleMerge, transaction: Transaction) -> None:
+        """All models' snapshots at one position, in one transaction."""
+        records = [
+            OutputRecord(MODELS, key.encode(), value)
+            for snapshot in learner.snapshots(merge.position()).values()
+            for key, value in to_records(snapshot)
+        ]
+        await self._in_thread(transaction.commit, records)
+        self._gauge(learner)
+        log.info("models published", extra={"versions": _versions(learner)})
+
+    def _gauge(self, learner: Learner) -> None:
+        for name, learning in learner.learning.items():
+            self._metrics.model_examples.labels(name).set(learning.version)
+            if (auc := learning.scored.auc()) is not None:
+                self._metrics.model_auc.labels(name).set(auc)
+            if (loss := learning.scored.log_loss()) is not None:
+                self._metrics.model_log_loss.labels(name).set(loss)
+
+    async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+
+
+def _push(merge: ExampleMerge, partition: int, offset: int, value: bytes | None) -> None:
+    """A record that is no example takes its place in the order as nothing: only a foreign writer makes one."""
+    try:
+        merge.push(partition, offset, _record.validate_json(value or b""))
+    except ValidationError as invalid:
+        log.warning(
+            "examples: not an example",
+            extra={"partition": partition, "offset": offset, "faults": invalid.error_count()},
+        )
+
+
+def _versions(learner: Learner) -> dict[str, int]:
+    return {name: learning.version for name, learning in learner.learning.items()}

@@ -1,0 +1,51 @@
+"""The models that the learner published, as scorers for this worker's tasks."""
+
+import logging
+
+from models.scorers import scorers_of
+from models.snapshot import SnapshotReader, SnapshotRefusedError
+from schemas.topics import MODELS
+from streams.clock import wall_millis
+from streams.engine.follower import Follower
+from streams.engine.versions import Versions
+from streams.metrics import Metrics
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class PublishedModels:
+    """Keeps `Versions.scorers` at the newest snapshots. One that must not be used is left aside, loudly."""
+
+    def __init__(self, settings: Settings, versions: Versions, metrics: Metrics) -> None:
+        self._versions = versions
+        self._metrics = metrics
+        self._reader = SnapshotReader()
+        self._follower = Follower(settings, MODELS, self._take)
+
+    async def start(self) -> None:
+        """Read to the end, so that tasks open with the newest models."""
+        await self._follower.start()
+
+    async def follow(self) -> None:
+        """Follow until cancelled."""
+        await self._follower.follow()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._follower.stop()
+
+    def _take(self, key: bytes, value: bytes | None, offset: int) -> None:
+        try:
+            snapshot = self._reader.feed(key.decode(), value)
+            if snapshot is None:
+                return
+            scorer = scorers_of({snapshot.model: snapshot})[snapshot.model]
+        except (SnapshotRefusedError, UnicodeDecodeError, KeyError) as refused:
+            log.error("models: a snapshot is left aside", extra={"offset": offset, "why": str(refused)})
+            return
+        self._versions.scorers[snapshot.model] = scorer
+        self._metrics.model_version.labels(snapshot.model).set(scorer.version)
+        taken_at = wall_millis()
+        age = self._metrics.snapshot_age_seconds.labels(snapshot.model)
+        age.set_function(lambda: (wall_millis() - taken_at) / 1000)

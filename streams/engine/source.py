@@ -1,0 +1,186 @@
+"""Reading the touchpoints: one aiokafka consumer without a group, by assignment, for all tasks of the worker."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Mapping
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from streams.engine.inbox import Inbox, RawRecord
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+POLL_MS = 50
+FULL_SECONDS = 0.005
+"""How soon to look again when every inbox is full."""
+
+
+class InputLost(Exception):
+    """A task's next input record is not in Kafka any more: retention cut it, or the topic was made anew."""
+
+
+class Reading:
+    """What the source keeps of one task: its inboxes, what to do when something came, how to fail it."""
+
+    def __init__(
+        self, inboxes: Mapping[str, Inbox], wake: Callable[[], None], fail: Callable[[Exception], None]
+    ) -> None:
+        self.inboxes = inboxes
+        self.wake = wake
+        self.fail = fail
+
+
+class Source:
+    """Fetches into inboxes, bounded in bytes: a full inbox takes its partition out of the assignment.
+
+    Pausing would not do: a paused partition keeps a stale last stable offset, and aiokafka throws away what it
+    had prefetched of it.
+    """
+
+    def __init__(self, settings: Settings, topics: int) -> None:
+        self._settings = settings
+        self._full = settings.queue_bytes // topics
+        self._readings: dict[int, Reading] = {}
+        self._next: dict[TopicPartition, int] = {}
+        self._seeking: set[TopicPartition] = set()
+        self._full_inboxes: set[TopicPartition] = set()
+        self._changed = asyncio.Event()
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def start(self) -> None:
+        """Connect. Raises KafkaError."""
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.bootstrap,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            auto_offset_reset="none",
+            max_partition_fetch_bytes=1 << 20,
+            # The long poll of a partition without data must not delay one that was just assigned.
+            fetch_max_wait_ms=20,
+        )
+        await self._consumer.start()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        if self._consumer is not None:
+            await self._consumer.stop()
+
+    async def beginnings(self, task: int, topics: Iterable[str]) -> dict[str, int]:
+        """The first offset that each topic still has of the task's partition. Raises KafkaError."""
+        assert self._consumer is not None
+        offsets = await self._consumer.beginning_offsets([TopicPartition(topic, task) for topic in topics])
+        return {partition.topic: offset for partition, offset in offsets.items()}
+
+    def add(self, task: int, reading: Reading, offsets: Mapping[str, int]) -> None:
+        """Begin to read the task's partitions at these offsets; what is still under way for it is not taken."""
+        self._readings[task] = reading
+        for topic in reading.inboxes:
+            partition = TopicPartition(topic, task)
+            self._next[partition] = offsets[topic]
+            self._seeking.add(partition)
+            self._full_inboxes.discard(partition)
+        self._changed.set()
+
+    def remove(self, task: int) -> None:
+        """Stop reading for the task. What was fetched of it meanwhile is thrown away."""
+        reading = self._readings.pop(task, None)
+        if reading is not None:
+            for topic in reading.inboxes:
+                partition = TopicPartition(topic, task)
+                del self._next[partition]
+                self._full_inboxes.discard(partition)
+            self._changed.set()
+
+    async def fetch(self) -> None:
+        """Wait for records or a change, and bring the inboxes up to date. To be called in a loop."""
+        consumer = self._consumer
+        assert consumer is not None
+        self._readmit()
+        if self._changed.is_set():
+            self._changed.clear()
+            self._assign(consumer)
+        if not consumer.assignment():
+            await self._wait_for_change()
+            return
+        try:
+            fetched = await consumer.getmany(timeout_ms=POLL_MS)
+        except OffsetOutOfRangeError as out_of_range:
+            await self._out_of_range(consumer, out_of_range)
+            return
+        except KafkaError as failed:
+            log.warning("fetch: %s", failed)
+            await asyncio.sleep(0.1)
+            return
+        for partition, records in fetched.items():
+            self._put(partition, records)
+        await self._note_progress(consumer)
+
+    async def _wait_for_change(self) -> None:
+        timeout = FULL_SECONDS if self._full_inboxes else None
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), timeout)
+
+    def _put(self, partition: TopicPartition, records: list[ConsumerRecord]) -> None:
+        if partition not in self._next or partition in self._seeking:
+            return
+        reading = self._readings[partition.partition]
+        inbox = reading.inboxes[partition.topic]
+        inbox.put(
+            RawRecord(record.offset, record.timestamp, record.key, record.value, record.headers)
+            for record in records
+        )
+        self._next[partition] = records[-1].offset + 1
+        reading.wake()
+        if inbox.raw_bytes > self._full:
+            self._full_inboxes.add(partition)
+            self._changed.set()
+
+    async def _note_progress(self, consumer: AIOKafkaConsumer) -> None:
+        """Tell each inbox how far its partition was read, as of its last fetch."""
+        for partition in consumer.assignment():
+            if partition not in self._next or partition in self._seeking:
+                continue
+            last_stable = consumer.last_stable_offset(partition)
+            if last_stable is None:
+                continue
+            position = await consumer.position(partition)
+            self._next[partition] = position
+            reading = self._readings[partition.partition]
+            inbox = reading.inboxes[partition.topic]
+            was_at_end = inbox.is_read_to_its_end
+            inbox.position, inbox.last_stable = position, last_stable
+            inbox.high_watermark = consumer.highwater(partition)
+            inbox.fetched_at = consumer.last_poll_timestamp(partition)
+            if inbox.is_read_to_its_end and not was_at_end:
+                reading.wake()
+
+    def _readmit(self) -> None:
+        """Take partitions back whose inbox has room again."""
+        for partition in list(self._full_inboxes):
+            inbox = self._readings[partition.partition].inboxes[partition.topic]
+            if inbox.raw_bytes < self._full // 2:
+                self._full_inboxes.discard(partition)
+                self._changed.set()
+
+    def _assign(self, consumer: AIOKafkaConsumer) -> None:
+        """Read exactly the wanted partitions, each at the offset that comes next."""
+        wanted = [partition for partition in self._next if partition not in self._full_inboxes]
+        consumer.assign(wanted)
+        for partition in wanted:
+            consumer.seek(partition, self._next[partition])
+        self._seeking.clear()
+
+    async def _out_of_range(self, consumer: AIOKafkaConsumer, error: OffsetOutOfRangeError) -> None:
+        for partition, offset in error.args[0].items():
+            beginning = (await consumer.beginning_offsets([partition]))[partition]
+            reading = self._readings.get(partition.partition)
+            if reading is not None:
+                reading.fail(
+                    InputLost(
+                        f"{partition.topic}[{partition.partition}]: next is offset {offset}, but the partition "
+                        f"begins at {beginning}: records were lost to retention, or the topic was made anew"
+                    )
+                )

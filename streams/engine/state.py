@@ -1,0 +1,238 @@
+"""What a task knows, and how one batch moves it on: event by event, timer by timer. No I/O, no clock.
+
+This is step 4 and 5 of a batch's way (advance, decide); `streams/engine/task.py` does the others.
+"""
+
+from typing import Any
+
+import msgspec
+from aiokafka.partitioner import murmur2
+
+from schemas.customer import Customer
+from schemas.dead_letter import DeadLetter, Origin, ReasonCode
+from schemas.event import Arrival, Millis, unknown_fields
+from streams.decisions import advance
+from streams.engine.batch import Batch, RecordId, TimerId
+from streams.engine.inbox import Refused, Tick
+from streams.engine.store import Store
+from streams.engine.task_row import TaskRow
+from streams.metrics import Tally
+from streams.triggers.circumstances import Circumstances
+from streams.triggers.feeds import FeedHistory, FeedTracker
+
+
+class TaskState:
+    """Rows, time and versions of one task. Everything here can be rebuilt from the changelog.
+
+    `timer_clock` is stream time less the policy's grace, or further where a live task was moved by the wall.
+    Neither ever goes back.
+    """
+
+    def __init__(
+        self, task: int, partitions: int, store: Store, circumstances: Circumstances, tally: Tally
+    ) -> None:
+        self.task = task
+        self.partitions = partitions
+        self.store = store
+        self.circumstances = circumstances
+        self.tally = tally
+        self.offsets: dict[str, int] = {}
+        self.stream_time: Millis = 0
+        self.timer_clock: Millis = 0
+        self.poison: dict[RecordId | TimerId, ReasonCode] = {}
+        """What must not be processed again, and the reason its dead letter gives."""
+
+    def load(self, row: TaskRow) -> None:
+        """Stand where the task row says; uncommitted changes of the rows are forgotten."""
+        self.store.forget()
+        self.tally.discard()
+        self.offsets = dict(row.offsets)
+        self.stream_time = row.stream_time
+        self.timer_clock = row.timer_clock
+        history = _decode_history(row.feeds) if row.feeds else None
+        self.circumstances.feeds = FeedTracker(self.circumstances.policy.feeds, history)
+
+    def task_row(self) -> TaskRow:
+        """Where the task stands now."""
+        versions = {name: scorer.version for name, scorer in sorted(self.circumstances.scorers.items())}
+        return TaskRow(
+            offsets=dict(self.offsets),
+            stream_time=self.stream_time,
+            timer_clock=self.timer_clock,
+            policy_version=self.circumstances.policy_version,
+            reference_version=self.circumstances.reference_version,
+            model_versions=versions,
+            feeds=_encode_history(self.feeds.history),
+        )
+
+    @property
+    def feeds(self) -> FeedTracker:
+        """The task's feed tracker."""
+        feeds = self.circumstances.feeds
+        assert isinstance(feeds, FeedTracker)
+        return feeds
+
+    def advance(self, batch: Batch, count: int) -> None:
+        """Take up to `count` more items of the batch.
+
+        For each: the timer clock moves to what it will be with this event; every timer due by then fires; then
+        the event is folded; a timer that the fold sets at or behind the clock fires at once.
+        """
+        for item in batch.items[batch.done : batch.done + count]:
+            batch.current = (item.topic, item.offset)
+            if isinstance(item, Arrival):
+                self._take(item, batch)
+            elif isinstance(item, Tick):
+                self._move_time(item.at, batch)
+            else:
+                self._refuse(item, batch)
+            self.offsets[item.topic] = item.offset + 1
+            batch.done += 1
+        batch.current = None
+
+    def advance_clock(self, to: Millis, batch: Batch) -> None:
+        """Move the timer clock alone (a live, caught-up task: wall time less grace) and fire what is due."""
+        if to > self.timer_clock:
+            self._ring_until(to, batch)
+            self.timer_clock = to
+
+    def _take(self, arrival: Arrival, batch: Batch) -> None:
+        feed = (arrival.touchpoint, arrival.event.source)
+        tally = self.tally
+        tally.consumed[feed] += 1
+        tally.newest[feed] = arrival.appended_at
+        if extra := unknown_fields(arrival.event):
+            tally.unknown_fields[arrival.event.source] += extra
+        row = self.store.row(arrival.key)
+        reason = self._refusal(arrival, row)
+        if reason is not None:
+            batch.letters.append(_letter(self.task, arrival, *reason))
+            tally.dead[arrival.touchpoint, arrival.event.source, reason[0]] += 1
+            return
+        self._move_time(arrival.at, batch)
+        is_new = row is None
+        row = row or self.store.new_row(arrival.key)
+        before = len(batch.effects.actions)
+        verdict = advance.take(row, arrival, self.stream_time, self.circumstances, batch.effects)
+        if verdict == "applied":
+            tally.applied[feed] += 1
+            self.feeds.observe(arrival.touchpoint, arrival.at)
+            batch.rows[arrival.key] = row
+            batch.applied.append(arrival)
+            self._ring_row(arrival.key, row, batch)
+            self.store.schedule(arrival.key, row)
+            tally.acted_on.extend([arrival.appended_at] * (len(batch.effects.actions) - before))
+            return
+        if is_new:
+            self.store.drop(arrival.key)
+        if verdict == "duplicate":
+            tally.duplicate[feed] += 1
+        else:
+            tally.late[feed] += 1
+            batch.letters.append(_letter(self.task, arrival, "late", _LATE.format(arrival.touchpoint)))
+
+    def _refusal(self, arrival: Arrival, row: Customer | None) -> tuple[ReasonCode, str] | None:
+        """Why this event cannot be taken, found out only here: a poisonous or a misplaced record."""
+        if self.poison and (arrival.topic, arrival.offset) in self.poison:
+            return self.poison[arrival.topic, arrival.offset], _POISON
+        if row is None and partition_of(arrival.key, self.partitions) != self.task:
+            right = partition_of(arrival.key, self.partitions)
+            return "wrong_partition", (
+                f"the key belongs to partition {right} of {self.partitions}: the producer does not partition "
+                "by murmur2 (librdkafka: partitioner=murmur2_random)"
+            )
+        return None
+
+    def _refuse(self, refused: Refused, batch: Batch) -> None:
+        letter = refused.letter
+        batch.letters.append(letter)
+        self.tally.consumed[refused.touchpoint, letter.source] += 1
+        self.tally.dead[refused.touchpoint, letter.source, letter.reason] += 1
+
+    def _move_time(self, at: Millis, batch: Batch) -> None:
+        """Stream time and timer clock become what they are with an event of this time; due timers fire."""
+        if at <= self.stream_time:
+            return
+        clock = at - self.circumstances.policy.time.grace
+        if clock > self.timer_clock:
+            self._ring_until(clock, batch)
+            self.timer_clock = clock
+        self.stream_time = at
+
+    def _ring_until(self, until: Millis, batch: Batch) -> None:
+        """Fire every timer due by then, whosever it is, in (due, customer, timer id) order."""
+        next_due = self.store.next_due
+        while (found := next_due(until)) is not None:
+            due, key = found
+            row = self.store.row(key)
+            assert row is not None, "a scheduled timer without its row"
+            self._ring(key, row, due, batch)
+            self.store.schedule(key, row)
+
+    def _ring_row(self, key: bytes, row: Customer, batch: Batch) -> None:
+        """Fire this customer's timers at or behind the clock."""
+        while row.timers and (due := min(row.timers.values())) <= self.timer_clock:
+            self._ring(key, row, due, batch)
+
+    def _ring(self, key: bytes, row: Customer, due: Millis, batch: Batch) -> None:
+        """Fire the first of the customer's timers due at `due`. It sees now = due.
+
+        Raises RuntimeError if it sets a timer that is not later: that could go on for ever.
+        """
+        others = {timer for timer, at in row.timers.items() if at <= due}
+        timer_id = min(timer for timer in others if row.timers[timer] == due)
+        outer, batch.current = batch.current, (key, timer_id)
+        del row.timers[timer_id]
+        batch.rows[key] = row
+        if self.poison and (key, timer_id) in self.poison:
+            batch.letters.append(_timer_letter(self.task, key, timer_id, due))
+        else:
+            advance.ring(row, timer_id, due, self.circumstances, batch.effects)
+            if any(at <= due and timer not in others for timer, at in row.timers.items()):
+                raise RuntimeError(
+                    f"timer {timer_id.split(':')[0]} set a timer that is due at once while firing"
+                )
+        batch.fired.append(due)
+        batch.current = outer
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Kafka's default partition of a key: murmur2, as Java and `partitioner=murmur2_random` compute it."""
+    hashed: Any = murmur2(key)
+    return (int(hashed) & 0x7FFFFFFF) % partitions
+
+
+_encode_history = msgspec.msgpack.Encoder().encode
+_decode_history = msgspec.msgpack.Decoder(FeedHistory).decode
+
+_POISON = (
+    "its processing failed through a fault of this program, or its customer's row would outgrow a record"
+)
+_LATE = "its event time is further behind than {} allows, or behind what is still remembered of this customer"
+
+
+def _letter(task: int, arrival: Arrival, reason: ReasonCode, message: str) -> DeadLetter:
+    return DeadLetter(
+        origin=Origin(
+            topic=arrival.topic, partition=task, offset=arrival.offset, appended_at=arrival.appended_at
+        ),
+        source=arrival.event.source,
+        event_id=arrival.event.event_id,
+        reason=reason,
+        message=message,
+        key=arrival.key,
+        value=arrival.value,
+    )
+
+
+def _timer_letter(task: int, key: bytes, timer_id: str, due: Millis) -> DeadLetter:
+    return DeadLetter(
+        origin=Origin(topic="timers", partition=task, offset=0, appended_at=due),
+        source=None,
+        event_id=None,
+        reason="poison",
+        pointer=f"/timers/{timer_id}",
+        message="firing this timer failed twice through a fault of this program",
+        key=key,
+        value=None,
+    )

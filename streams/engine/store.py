@@ -1,0 +1,120 @@
+"""The rows of one task: committed packed bytes by key, a few of them unpacked, and the heap of due timers."""
+
+import heapq
+from collections.abc import Iterator, Mapping
+
+from schemas.customer import Customer, pack, prefix, unpack
+from schemas.event import Millis
+
+
+class Store:
+    """`key → last committed packed bytes`. The bytes are the roll-back: what is not shown never happened.
+
+    Rows handed out by `row` may be changed freely until `show` or `forget`. At most `hot_rows` stay unpacked
+    between batches.
+    """
+
+    def __init__(self, hot_rows: int) -> None:
+        self.packed: dict[bytes, bytes] = {}
+        self._hot_rows = hot_rows
+        self._hot: dict[bytes, Customer] = {}
+        self._heap: list[tuple[Millis, bytes]] = []
+        self._scheduled: dict[bytes, Millis] = {}
+
+    def row(self, key: bytes) -> Customer | None:
+        """The customer's row as it is now, this batch's changes included; None on first sight."""
+        row = self._hot.get(key)
+        if row is None:
+            packed = self.packed.get(key)
+            if packed is None:
+                return None
+            row = self._hot[key] = unpack(packed)
+        return row
+
+    def new_row(self, key: bytes) -> Customer:
+        """Begin a row for a customer never seen before."""
+        row = self._hot[key] = Customer(key.decode())
+        return row
+
+    def drop(self, key: bytes) -> None:
+        """Undo `new_row`: nothing came of it."""
+        del self._hot[key]
+
+    def schedule(self, key: bytes, row: Customer) -> None:
+        """Note the row's next timer. One heap entry a customer; entries that became too early are lazy."""
+        if row.timers:
+            due = min(row.timers.values())
+            known = self._scheduled.get(key)
+            if known is None or due < known:
+                self._scheduled[key] = due
+                heapq.heappush(self._heap, (due, key))
+
+    def next_due(self, until: Millis) -> tuple[Millis, bytes] | None:
+        """The earliest (due, key) at or before `until`, or None. Entries that are not true any more are mended."""
+        heap = self._heap
+        while heap and heap[0][0] <= until:
+            due, key = heap[0]
+            if self._scheduled.get(key) != due:
+                heapq.heappop(heap)
+                continue
+            actual = self._due_of(key)
+            if actual == due:
+                return due, key
+            heapq.heappop(heap)
+            del self._scheduled[key]
+            if actual is not None:
+                self._scheduled[key] = actual
+                heapq.heappush(heap, (actual, key))
+        return None
+
+    def show(self, rows: Mapping[bytes, bytes]) -> None:
+        """Make committed bytes the truth, and keep the hot set within its bound."""
+        self.packed.update(rows)
+        if len(self._hot) > self._hot_rows:
+            for key in list(self._hot)[: len(self._hot) - self._hot_rows // 2]:
+                del self._hot[key]
+
+    def forget(self) -> None:
+        """Throw away everything uncommitted; the next look unpacks the committed bytes again."""
+        self._hot.clear()
+        self._rebuild_heap()
+
+    def put_restored(self, key: bytes, packed: bytes | None) -> None:
+        """Take one changelog record: the newest wins, None deletes. Call `finish_restore` at the end."""
+        if packed is None:
+            self.packed.pop(key, None)
+        else:
+            self.packed[key] = packed
+
+    def finish_restore(self) -> None:
+        """Make the heap from the restored rows' prefixes."""
+        self.forget()
+
+    @property
+    def open_timers(self) -> int:
+        """Customers with at least one timer."""
+        return len(self._scheduled)
+
+    def rows(self) -> Iterator[tuple[bytes, Customer]]:
+        """Every committed row, unpacked."""
+        for key, packed in self.packed.items():
+            yield key, unpack(packed)
+
+    def _due_of(self, key: bytes) -> Millis | None:
+        row = self._hot.get(key)
+        if row is not None:
+            return min(row.timers.values(), default=None)
+        packed = self.packed.get(key)
+        return (prefix(packed).due or None) if packed is not None else None
+
+    def _rebuild_heap(self) -> None:
+        self._scheduled = {
+            key: due for key, packed in self.packed.items() if (due := int.from_bytes(packed[1:9]))
+        }
+        self._heap = [(due, key) for key, due in self._scheduled.items()]
+        heapq.heapify(self._heap)
+
+
+def packed_rows(rows: Mapping[bytes, Customer]) -> dict[bytes, bytes]:
+    """The rows as they go to the changelog and, once committed, into the store."""
+    return {key: pack(row) for key, row in rows.items()}

@@ -1,0 +1,48 @@
+"""What the engine hands to the agents, and how they answer: with a result or an exception, always."""
+
+from asyncio import Future
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from schemas.dead_letter import ReasonCode
+from streams.engine.batch import Batch, RecordId, TimerId
+from streams.engine.inbox import Item, RawRecord
+from streams.engine.state import TaskState
+
+
+class Channel(Protocol):
+    """Where the engine puts work: a Faust channel that one agent reads."""
+
+    async def send(self, *, value: Any) -> Any:
+        """Put one value."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Fetched:
+    """Records of one touchpoint and task, to be decoded in order."""
+
+    topic: str
+    task: int
+    records: list[RawRecord]
+    poison: frozenset[RecordId | TimerId]
+    answer: "Future[list[Item]]"
+
+
+@dataclass(slots=True, eq=False)
+class Due:
+    """A batch to be taken by the core, event by event; `clock` is what a live, caught-up task may move to."""
+
+    state: TaskState
+    batch: Batch
+    clock: int | None
+    answer: "Future[None]"
+
+
+class Culprit(Exception):
+    """Processing broke at one record or timer: a fault of ours, not Kafka's. The cause is chained."""
+
+    def __init__(self, at: RecordId | TimerId | None, reason: ReasonCode = "poison") -> None:
+        super().__init__(reason)
+        self.at = at
+        self.reason = reason

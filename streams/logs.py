@@ -1,0 +1,80 @@
+"""Logs of the process's life: one line an event, as text or JSON, without customers' data.
+
+What varies goes into `extra`, by name: `log.info("task opened", extra={"task": 3, "rows": 1200})`. Never
+put a key, an identifier or a record's value there. The text of an exception can quote what it choked on, so
+only the texts of the network's and Kafka's errors are written; of others the type and the lines of code.
+"""
+
+import json
+import logging
+import sys
+import traceback
+from datetime import UTC, datetime
+from typing import Any
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_SPEAKING = ("aiokafka", "confluent_kafka", "cimpl", "streams")
+
+
+def configure(as_json: bool, level: int = logging.INFO) -> None:
+    """Send the process's logs to stderr; for the worker's and the projector's entry points."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines() if as_json else TextLines())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for chatty in ("aiokafka", "faust", "mode"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: at, level, logger, message, the extras, and the error if there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line."""
+        line: dict[str, Any] = {
+            "at": _moment(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_extras(record),
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            line["error"] = error_text(record.exc_info[1])
+            line["frames"] = _frames(record.exc_info[1])
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class TextLines(logging.Formatter):
+    """The same for people: time, level, message, then name=value."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line, and one more for each line of code of an error."""
+        extras = "".join(f" {name}={value}" for name, value in _extras(record).items())
+        line = f"{_moment(record)} {record.levelname:<7} {record.getMessage()}{extras}"
+        if record.exc_info and record.exc_info[1] is not None:
+            error = record.exc_info[1]
+            line = "\n    ".join([f"{line} error={error_text(error)}", *_frames(error)])
+        return line
+
+
+def error_text(error: BaseException) -> str:
+    """The error's type, and its text where that cannot quote a customer's data."""
+    kind = type(error)
+    name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+    if isinstance(error, OSError) or kind.__module__.split(".")[0] in _SPEAKING:
+        return f"{name}: {error}"
+    return name
+
+
+def _frames(error: BaseException) -> list[str]:
+    return [f"{at.filename}:{at.lineno} {at.name}" for at in traceback.extract_tb(error.__traceback__)]
+
+
+def _extras(record: logging.LogRecord) -> dict[str, Any]:
+    return {name: value for name, value in vars(record).items() if name not in _STANDARD}
+
+
+def _moment(record: logging.LogRecord) -> str:
+    at = datetime.fromtimestamp(record.created, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
