@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from schemas.action import Outgoing
 from schemas.decision import Decision
-from schemas.example import Example
+from schemas.example import Example, ExamplesWatermark
 
 
 @dataclass(slots=True)
@@ -13,4 +13,4 @@ class Effects:
 
     actions: list[Outgoing] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
-    examples: list[Example] = field(default_factory=list)
+    examples: list[Example | ExamplesWatermark] = field(default_factory=list)

@@ -1,0 +1,60 @@
+"""The gates, in the order in which a candidate meets them.
+
+First what can only end a candidate or take something from it (nothing forbidden or expired is ever held),
+then what makes it wait, and the cap last: it is reserved by the emission that follows it at once, so no
+candidate that waits holds a place.
+"""
+
+from typing import NamedTuple
+
+from schemas.action import moment
+from schemas.customer import Customer
+from schemas.decision import GateOutcome
+from schemas.event import Millis
+from streams.decisions.gates import cap, consent, expiry, feed_stale, late_item, paused, profiling
+from streams.decisions.gates.verdict import Defer, Gate, Pass, Suppress, Verdict
+from streams.triggers.candidate import Candidate
+from streams.triggers.circumstances import Circumstances
+
+GATES: tuple[tuple[str, Gate], ...] = (
+    ("profiling", profiling.ask),
+    ("consent", consent.ask),
+    ("expiry", expiry.ask),
+    ("paused", paused.ask),
+    ("feed_stale", feed_stale.ask),
+    ("late_item", late_item.ask),
+    ("cap", cap.ask),
+)
+
+__all__ = ["GATES", "Asked", "Defer", "Gate", "Pass", "Suppress", "Verdict", "ask_all"]
+
+
+class Asked(NamedTuple):
+    """The candidate as the gates left it, the last verdict, and what every gate asked said, in order."""
+
+    candidate: Candidate
+    verdict: Verdict
+    outcomes: tuple[GateOutcome, ...]
+
+
+def ask_all(row: Customer, candidate: Candidate, now: Millis, circumstances: Circumstances) -> Asked:
+    """Ask gate after gate until one does not let the candidate pass."""
+    outcomes: list[GateOutcome] = []
+    verdict: Verdict = Pass(candidate)
+    for name, gate in GATES:
+        verdict = gate(row, candidate, now, circumstances)
+        outcomes.append(_outcome(name, verdict))
+        if not isinstance(verdict, Pass):
+            break
+        candidate = verdict.candidate
+    return Asked(candidate, verdict, tuple(outcomes))
+
+
+def _outcome(gate: str, verdict: Verdict) -> GateOutcome:
+    match verdict:
+        case Pass(_, reason):
+            return GateOutcome(gate=gate, outcome="passed", reason=reason)
+        case Suppress(reason):
+            return GateOutcome(gate=gate, outcome="suppressed", reason=reason)
+        case Defer(reason, until):
+            return GateOutcome(gate=gate, outcome="deferred", reason=reason, until=moment(until))

@@ -1,0 +1,12 @@
+"""Which events may have changed what the customer allows."""
+
+from schemas.event import Event
+from schemas.touchpoints.consent import ConsentChanged
+from schemas.touchpoints.messages import MessageFeedback
+
+
+def touches_consent(event: Event) -> bool:
+    """A word about consent, a sign-off or complaint, or consent as the event's source saw it."""
+    if isinstance(event, ConsentChanged | MessageFeedback):
+        return True
+    return event.context is not None and bool(event.context.consent)

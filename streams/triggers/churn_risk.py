@@ -1,0 +1,143 @@
+"""Churn risk: a silence that is long for this customer's own rhythm, announced once a lapse.
+
+Law. The first look is taken `first_look_cadence` of the customer's own rhythms after a purchase, further
+ones in steps, until `last_look_cadence`. A lapse begins when the model's probability is at `threshold` or above,
+and is announced then; it is over below `release` or with a purchase. What lies between changes nothing
+(hysteresis). Without the purpose `profiling` nothing is scored or proposed; the looks go on, for it may yet be
+granted.
+
+The own rhythm is the mean gap between purchases, drawn towards the policy's default by the weight of one gap:
+(default + gaps * mean) / (1 + gaps). One gap is a weak witness, many are a strong one (an empirical Bayes
+estimate of a mean, with a prior worth one observation).
+"""
+
+from collections.abc import Iterable, Mapping
+
+from models.features import CHURN_HORIZON_MS, churn_features
+from schemas.action import BusinessKey, Category, Content
+from schemas.customer import Customer, Held
+from schemas.decision import Condition
+from schemas.event import Arrival, Event, Millis
+from schemas.policy import ChurnRisk
+from schemas.touchpoints.orders import OrderPlaced
+from streams.customers.timers import cancel_timer, set_timer
+from streams.triggers.candidate import Candidate
+from streams.triggers.circumstances import Circumstances
+from streams.triggers.family import Observe, is_purchase
+from streams.triggers.listing import product_of
+from streams.triggers.scoring import Scored, scored
+from streams.triggers.texts import reasons
+
+NAME = "churn_risk"
+_CATEGORY: Category = "marketing"
+_PRIORITY = 40
+_SILENCE = "churn_risk:silence"
+_DAY: Millis = 86_400_000
+_LISTED_PRODUCTS = 10
+
+
+def cadence(row: Customer, policy: ChurnRisk) -> Millis:
+    """The customer's own rhythm, ms between purchases; the formula stands above."""
+    bought = row.purchases
+    return round((policy.default_cadence + bought.gaps * bought.gap_mean * _DAY) / (1 + bought.gaps))
+
+
+def ring(row: Customer, timer_id: str, due: Millis, circumstances: Circumstances) -> Iterable[Candidate]:
+    """A look at the silence."""
+    last_at, policy = row.purchases.last_at, circumstances.policy.churn_risk
+    if last_at is None:
+        return ()
+    own = cadence(row, policy)
+    following = due + max(round(own * policy.step_cadence), policy.min_step)
+    if following <= last_at + own * policy.last_look_cadence:
+        set_timer(row, _SILENCE, following)
+    score = _scored(row, due, circumstances)
+    if score is None or not _begins(row, score.p, due, policy):
+        return ()
+    return (_lapse(row, score, due, circumstances),)
+
+
+def recheck(row: Customer, held: Held, now: Millis, circumstances: Circumstances) -> Candidate | None:
+    """The lapse as it would be announced now; None after a purchase, below `release`, or unallowed."""
+    if not row.churn.lapsed:
+        return None
+    score = _scored(row, now, circumstances)
+    if score is None:
+        return None
+    row.churn.lapsed = score.p >= circumstances.policy.churn_risk.release
+    return _lapse(row, score, now, circumstances) if row.churn.lapsed else None
+
+
+def _purchased(row: Customer, arrival: Arrival, circumstances: Circumstances) -> tuple[Candidate, ...]:
+    """A purchase ends a lapse and begins the next silence. One that came late changes only the rhythm."""
+    last_at, policy = row.purchases.last_at, circumstances.policy.churn_risk
+    if last_at is None or not is_purchase(row, arrival.event):
+        return ()
+    first_look = last_at + round(cadence(row, policy) * policy.first_look_cadence)
+    if arrival.at >= last_at:
+        row.churn.lapsed = False
+        row.churn.since = 0
+        cancel_timer(row, _SILENCE)
+        set_timer(row, _SILENCE, first_look)
+    return ()
+
+
+def _scored(row: Customer, now: Millis, circumstances: Circumstances) -> Scored | None:
+    return scored(row, "churn", lambda: churn_features(row, now), circumstances)
+
+
+def _begins(row: Customer, p: float, now: Millis, policy: ChurnRisk) -> bool:
+    """Whether a lapse begins with this look; keeps the row's word on it."""
+    if row.churn.lapsed:
+        row.churn.lapsed = p >= policy.release
+        return False
+    if p < policy.threshold:
+        return False
+    row.churn.lapsed, row.churn.since = True, now
+    return True
+
+
+def _lapse(row: Customer, score: Scored, now: Millis, circumstances: Circumstances) -> Candidate:
+    policy, last_at = circumstances.policy.churn_risk, row.purchases.last_at or 0
+    own = round(cadence(row, policy) / _DAY, 1)
+    silence = round((now - last_at) / _DAY, 1)
+    internal, customer = reasons(
+        NAME,
+        {
+            "score": f"{score.p:.2f}",
+            "threshold": f"{policy.threshold:.2f}",
+            "days": f"{silence:g}",
+            "cadence": f"{own:g}",
+        },
+    )
+    last = next((order for order in reversed(row.orders) if order.event_id and order.follows is None), None)
+    return Candidate(
+        trigger=NAME,
+        category=_CATEGORY,
+        business_key=BusinessKey(kind="customer", id=row.key),
+        occurrence=f"{last_at}:{row.churn.since}",
+        at=now,
+        expires_at=row.churn.since + policy.valid_for,
+        channels=policy.channels,
+        template_id=NAME,
+        priority=_PRIORITY,
+        reason_code="silence_long_for_own_rhythm",
+        reason_internal=internal,
+        reason_customer=customer,
+        conditions=(
+            Condition(name="score", value=score.p, met=True),
+            Condition(name="threshold", value=policy.threshold, met=True),
+            Condition(name="silence_days", value=silence, met=True),
+            Condition(name="cadence_days", value=own, met=True),
+            Condition(name="purchases", value=row.purchases.count, met=True),
+        ),
+        evidence=(last.event_id,) if last else (),
+        content=Content(
+            products=tuple(product_of(item) for item in (last.items[:_LISTED_PRODUCTS] if last else ())),
+        ),
+        cancels_on=("orders",),
+        **score.fields(CHURN_HORIZON_MS),
+    )
+
+
+REACTIONS: Mapping[type[Event], Observe] = {OrderPlaced: _purchased}

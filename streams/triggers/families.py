@@ -1,0 +1,50 @@
+"""All families of triggers, and which is asked: by an event's class, by the name in a timer or a trigger."""
+
+from collections.abc import Iterable
+
+from schemas.customer import Customer, Held
+from schemas.event import Arrival, Event, Millis
+from streams.triggers import abandonment, churn_risk, post_purchase
+from streams.triggers.candidate import Candidate
+from streams.triggers.circumstances import Circumstances
+from streams.triggers.family import Family, Observe
+
+FAMILIES: tuple[Family, ...] = (abandonment, churn_risk, post_purchase)
+"""In the order in which they propose."""
+
+
+def observe(row: Customer, arrival: Arrival, circumstances: Circumstances) -> Iterable[Candidate]:
+    """What the applied event makes true. Sets, restarts and ends the row's timers."""
+    reactions = _REACTIONS.get(type(arrival.event))
+    if reactions is None:
+        return ()
+    if len(reactions) == 1:
+        return reactions[0](row, arrival, circumstances)
+    return [candidate for react in reactions for candidate in react(row, arrival, circumstances)]
+
+
+def ring(row: Customer, timer_id: str, due: Millis, circumstances: Circumstances) -> Iterable[Candidate]:
+    """What is true when the timer fires, at `due`, ms; the row holds it no more.
+
+    A timer of a family that this version does not know (an earlier one set it) says nothing.
+    """
+    family = _BY_NAME.get(timer_id.partition(":")[0])
+    return family.ring(row, timer_id, due, circumstances) if family is not None else ()
+
+
+def recheck(row: Customer, held: Held, now: Millis, circumstances: Circumstances) -> Candidate | None:
+    """The held candidate as its trigger would propose it at `now`, ms; None if it would not."""
+    family = _BY_NAME.get(held.trigger.partition(".")[0])
+    return family.recheck(row, held, now, circumstances) if family is not None else None
+
+
+def _reactions() -> dict[type[Event], tuple[Observe, ...]]:
+    found: dict[type[Event], tuple[Observe, ...]] = {}
+    for family in FAMILIES:
+        for event, react in family.REACTIONS.items():
+            found[event] = (*found.get(event, ()), react)
+    return found
+
+
+_REACTIONS = _reactions()
+_BY_NAME = {family.NAME: family for family in FAMILIES}

@@ -1,0 +1,17 @@
+"""Lines of carts and orders as the products that a message speaks of."""
+
+from schemas.customer import CartItem, OrderItem
+from schemas.event import Product
+
+_PIECES_MAX = 1e6
+
+
+def product_of(item: CartItem | OrderItem) -> Product:
+    """The product of a line. Pieces are those of the line within the contract's range, 1 where unknown."""
+    return Product(
+        product_id=item.product_id,
+        name=item.name,
+        category=item.category,
+        price=item.price,
+        quantity=min(item.quantity, _PIECES_MAX) or 1.0,
+    )

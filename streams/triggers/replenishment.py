@@ -1,0 +1,126 @@
+"""Replenishment: a product that the customer buys again and again runs out at the customer's own pace.
+
+A product bought n >= 2 times, q_1 … q_n pieces at t_1 … t_n, lasts (t_n - t_1) / (q_1 + … + q_(n-1)) a piece,
+so what was bought last is used up at t_n + q_n times that. Only the orders that the row keeps are known.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from schemas.action import BusinessKey, Category, Content
+from schemas.customer import MAX_EVIDENCE, Customer, Held, Order, OrderItem
+from schemas.decision import Condition
+from schemas.event import Millis
+from schemas.policy import PostPurchase
+from streams.customers.timers import cancel_timer, set_timer
+from streams.triggers import spoken
+from streams.triggers.candidate import Candidate
+from streams.triggers.circumstances import Circumstances
+from streams.triggers.listing import product_of
+from streams.triggers.texts import reasons
+
+WHAT = "replenishment"
+TRIGGER = f"post_purchase.{WHAT}"
+TIMER = f"post_purchase:{WHAT}"
+_CATEGORY: Category = "marketing"
+_PRIORITY = 35
+_DAY: Millis = 86_400_000
+
+
+class RunsOut(NamedTuple):
+    """A product that is used up at `due`, ms: the newest line that brought it, and what showed the pace."""
+
+    due: Millis
+    order: Order
+    item: OrderItem
+    pace: Millis
+    evidence: tuple[str, ...]
+
+
+def running_out(row: Customer) -> list[RunsOut]:
+    """Every product bought at two moments or more, soonest used up first."""
+    bought: dict[str, list[tuple[Order, OrderItem]]] = {}
+    for order in row.orders:
+        if order.event_id and order.follows is None and order.cancelled_at is None:
+            for item in order.items:
+                if item.quantity and item.cancelled_at is None and item.returned_at is None:
+                    bought.setdefault(item.product_id, []).append((order, item))
+    found = [runs_out for lines in bought.values() if (runs_out := _runs_out(lines)) is not None]
+    return sorted(found, key=lambda each: (each.due, each.item.product_id))
+
+
+def bought(row: Customer, now: Millis, policy: PostPurchase) -> None:
+    """After a purchase: look again when the next product is used up."""
+    untold = (each.due for each in running_out(row) if WHAT not in each.item.told)
+    due = min((each for each in untold if each + policy.replenishment_together > now), default=None)
+    if due is None:
+        cancel_timer(row, TIMER)
+    else:
+        set_timer(row, TIMER, max(due, now + 1))
+
+
+def ring(row: Customer, due: Millis, circumstances: Circumstances) -> Iterable[Candidate]:
+    """Everything that is used up about now, in one proposal."""
+    policy = circumstances.policy.post_purchase
+    found = [each for each in _about_now(row, due, policy) if WHAT not in each.item.told]
+    for each in found:
+        each.item.told.append(WHAT)
+    bought(row, due, policy)
+    return (_candidate(row, found, due, circumstances),) if found else ()
+
+
+def recheck(row: Customer, held: Held, now: Millis, circumstances: Circumstances) -> Candidate | None:
+    """What was held, of the products that were not bought again meanwhile."""
+    found = [
+        each
+        for each in _about_now(row, held.since, circumstances.policy.post_purchase)
+        if WHAT in each.item.told
+    ]
+    if not found or held.business_key != f"item:{_name(found[0])}":
+        return None
+    return _candidate(row, found, now, circumstances)
+
+
+def _about_now(row: Customer, now: Millis, policy: PostPurchase) -> list[RunsOut]:
+    return [each for each in running_out(row) if abs(each.due - now) < policy.replenishment_together]
+
+
+def _runs_out(lines: list[tuple[Order, OrderItem]]) -> RunsOut | None:
+    (first, _), (last, newest) = lines[0], lines[-1]
+    if last.placed_at == first.placed_at:
+        return None
+    pieces = sum(item.quantity for _, item in lines[:-1])
+    pace = round((last.placed_at - first.placed_at) * newest.quantity / pieces)
+    evidence = tuple(order.event_id for order, _ in lines[-MAX_EVIDENCE:])
+    return RunsOut(last.placed_at + pace, last, newest, pace, evidence)
+
+
+def _candidate(row: Customer, found: list[RunsOut], now: Millis, circumstances: Circumstances) -> Candidate:
+    policy, soonest = circumstances.policy.post_purchase, found[0]
+    products = tuple(product_of(each.item) for each in found)
+    internal, customer = reasons(TRIGGER, {"products": spoken.products(products)})
+    return Candidate(
+        trigger=TRIGGER,
+        category=_CATEGORY,
+        business_key=BusinessKey(kind="item", id=_name(soonest)),
+        occurrence=str(soonest.due),
+        at=now,
+        expires_at=now + policy.valid_for,
+        channels=policy.channels,
+        template_id=TRIGGER,
+        priority=_PRIORITY,
+        reason_code="used_up_at_own_pace",
+        reason_internal=internal,
+        reason_customer=customer,
+        conditions=(
+            Condition(name="products", value=len(found), met=True),
+            Condition(name="lasts_days", value=round(soonest.pace / _DAY, 1), met=True),
+        ),
+        evidence=soonest.evidence,
+        content=Content(products=products),
+        cancels_on=("orders",),
+    )
+
+
+def _name(found: RunsOut) -> str:
+    return f"{found.order.order_id}:{found.item.item_id}"
