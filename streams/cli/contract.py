@@ -1,0 +1,123 @@
+"""`pulpero contract`: try events against the contract, or write it down as JSON Schemas. Needs no broker."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+from pydantic_core import from_json
+
+import schemas
+from schemas.decoding import Decoder
+from schemas.documents import documents
+from schemas.event import unknown_fields
+from schemas.rejection import Rejected
+from schemas.touchpoints import load
+from schemas.touchpoints.touchpoint import Touchpoint
+from streams.cli.terminal import plain, read_settings, refuse
+
+SCHEMAS = Path(schemas.__path__[0]) / "json"
+"""Where the JSON Schemas are kept."""
+
+_File = Annotated[str, typer.Argument(help="JSON lines, each a record's value; - for standard input.")]
+_Touchpoint = Annotated[
+    str | None, typer.Option(help="The touchpoint of all lines; else each line's type decides, or it is web.")
+]
+_Write = Annotated[bool, typer.Option("--write", help="Write them.")]
+_Check = Annotated[bool, typer.Option("--check", help="Say which are not current; exit 1 if any.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `contract check` and `contract schemas`."""
+    commands = typer.Typer(help="The contract of events.", no_args_is_help=True)
+    commands.command("check")(check_events)
+    commands.command("schemas")(keep_schemas)
+    app.add_typer(commands, name="contract")
+
+
+def check_events(file: _File, touchpoint: _Touchpoint = None) -> None:
+    """Name line, field and reason of every event that is not of the contract; exit 1 if there is one."""
+    settings = read_settings()
+    touchpoints = _touchpoints(settings.touchpoints, touchpoint)
+    decoders = {each.name: Decoder(each, settings.max_record_bytes) for each in touchpoints}
+    owners = {kind: each.name for each in reversed(touchpoints) for kind in each.types}
+    try:
+        with _open(file) as lines:
+            refused = _report(lines, decoders, owners)
+    except OSError as error:
+        refuse(f"{file}: {error.strerror}")
+    if refused:
+        raise typer.Exit(1)
+
+
+def keep_schemas(write: _Write = False, check: _Check = False) -> None:
+    """Write the contract as JSON Schemas, or check that those written are current."""
+    if write == check:
+        refuse("say either --write or --check")
+    wanted = documents(load())
+    if write:
+        for name, text in wanted.items():
+            (SCHEMAS / name).write_text(text, encoding="utf-8")
+        plain().print(f"wrote {len(wanted)} schemas to {SCHEMAS}")
+        return
+    stale = [name for name, text in wanted.items() if not _is_current(SCHEMAS / name, text)]
+    for name in stale:
+        plain().print(f"{name} is not current: run pulpero contract schemas --write")
+    if stale:
+        raise typer.Exit(1)
+    plain().print(f"all {len(wanted)} schemas are current")
+
+
+def _touchpoints(modules: tuple[str, ...], only: str | None) -> tuple[Touchpoint, ...]:
+    try:
+        known = load(modules)
+    except (ImportError, ValueError) as error:
+        refuse(str(error))
+    chosen = tuple(each for each in known if only in (None, each.name))
+    if not chosen:
+        refuse(f"no touchpoint is named {only}; there are {', '.join(each.name for each in known)}")
+    return chosen
+
+
+def _report(lines: Iterable[bytes], decoders: dict[str, Decoder], owners: dict[str, str]) -> int:
+    """Print what is wrong, then the sums; how many lines were refused."""
+    out = plain()
+    taken: Counter[str] = Counter()
+    refused = unknown = 0
+    default = next(iter(decoders))
+    for number, line in enumerate(lines, start=1):
+        value = line.strip()
+        if not value:
+            continue
+        name = owners.get(_type_of(value), default)
+        event = decoders[name].read(value)
+        if isinstance(event, Rejected):
+            refused += 1
+            out.print(f"line {number}: {event.pointer or 'the record'}: {event.reason}: {event.message}")
+        else:
+            taken[f"{name}/{event.type}"] += 1
+            unknown += unknown_fields(event)
+    for kind, count in sorted(taken.items()):
+        out.print(f"{count:>8}  {kind}")
+    out.print(f"{taken.total()} good, {refused} refused, {unknown} unknown fields ignored")
+    return refused
+
+
+def _type_of(value: bytes) -> str:
+    try:
+        payload = from_json(value)
+    except ValueError:
+        return ""
+    kind = payload.get("type") if isinstance(payload, dict) else None
+    return kind if isinstance(kind, str) else ""
+
+
+def _open(file: str) -> AbstractContextManager[BinaryIO]:
+    return nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb")
+
+
+def _is_current(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8") == text

@@ -1,0 +1,54 @@
+"""The command `pulpero`. Nonsense gets one clear line on stderr and exit code 2."""
+
+import sys
+
+import click
+import typer
+from pydantic import ValidationError
+
+from streams.cli import (
+    actions,
+    contract,
+    dlq,
+    explain,
+    policy,
+    replay,
+    serving,
+    stack,
+    tail,
+    topics,
+    worker,
+)
+
+MODULES = (stack, worker, serving, topics, contract, policy, actions, replay, tail, dlq, explain)
+
+
+def build_cli() -> typer.Typer:
+    """The whole command line; nothing is created at import."""
+    cli = typer.Typer(
+        help="Pulpero: customer behaviour in, actions out, exactly once.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    for module in MODULES:
+        module.register(cli)
+    return cli
+
+
+def main() -> None:
+    """Entry point of the command."""
+    try:
+        build_cli()(standalone_mode=False)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.ClickException as nonsense:
+        typer.echo(f"pulpero: {nonsense.format_message()}", err=True)
+        sys.exit(nonsense.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except ValidationError as invalid:
+        fault = invalid.errors()[0]
+        name = "_".join(str(part) for part in fault["loc"]).upper()
+        typer.echo(f"pulpero: PULPERO_{name}: {fault['msg']}", err=True)
+        sys.exit(2)

@@ -1,0 +1,51 @@
+"""`pulpero topics`: make the topics, or say how they differ from the registry."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import typer
+from confluent_kafka import KafkaException
+
+from schemas.topics import Topic, topics
+from schemas.touchpoints import load
+from streams.cli.terminal import plain, read_settings, refuse
+from streams.engine import admin
+from streams.settings import Settings
+
+Result = TypeVar("Result")
+
+
+def register(app: typer.Typer) -> None:
+    """Add `topics create` and `topics check`."""
+    commands = typer.Typer(help="The topics of the registry.", no_args_is_help=True)
+    commands.command()(create)
+    commands.command()(check)
+    app.add_typer(commands, name="topics")
+
+
+def create() -> None:
+    """Make the topics that are missing; those that exist are left as they are."""
+    made = _ask(admin.create)
+    for name in made:
+        plain().print(f"made {name}")
+    plain().print(f"{len(made)} topics made")
+
+
+def check() -> None:
+    """Say how the broker's topics differ from the registry; exit 1 if they do."""
+    found = _ask(admin.differences)
+    for line in found:
+        plain().print(line)
+    if found:
+        raise typer.Exit(1)
+    plain().print("all topics are as they should be")
+
+
+def _ask(question: Callable[[Settings, tuple[Topic, ...]], Result]) -> Result:
+    settings = read_settings()
+    try:
+        return question(settings, topics(settings.app_id, settings.partitions, load(settings.touchpoints)))
+    except KafkaException as error:
+        refuse(f"Kafka at {settings.bootstrap}: {error.args[0].str()}")
+    except (ImportError, ValueError) as error:
+        refuse(str(error))
