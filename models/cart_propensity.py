@@ -1,20 +1,25 @@
-"""Cart propensity: the probability that a customer whose cart was left buys within the horizon."""
+"""Cart propensity: the probability that a customer who left a cart orders something within the horizon."""
 
 from models.features import CART_FEATURES, CART_HORIZON_MS
 from models.model import Model
 from models.scorer import Features
 
-AT_CART = 0.05
-AT_CHECKOUT = 0.11
+RATES = {
+    # (reached the checkout, bought before)
+    (False, False): 0.064,
+    (True, False): 0.082,
+    (False, True): 0.152,
+    (True, True): 0.272,
+}
 
 
 def prior_rate(features: Features) -> float:
-    """The rate at which carts left at this stage were bought within 7 days by others.
+    """The rate at which carts like this one were followed by an order within 7 days: RATES.
 
-    Source: Google Merchandise Store, GA4 sample, carts left between 2020-11-25 and 2021-01-06: one rate for
-    those left before the checkout and one for those left in it.
+    Like it means left before or in the checkout, by somebody who had or had not bought before. Source: Google
+    Merchandise Store, GA4 sample, 8,675 carts left from 2020-11-25 on whose week ended before 2021-01-06.
     """
-    return AT_CHECKOUT if features["reached_checkout"] else AT_CART
+    return RATES[features["reached_checkout"] > 0, features["log_purchases"] > 0]
 
 
 MODEL = Model(

@@ -1,8 +1,9 @@
-"""What the models see of a customer: fixed names, always finite, nothing that happened after `now`.
+"""What the models see of a customer: fixed names, always finite, read from the row as it stands when predicted.
 
+Nothing of the outcome is in the row then: a purchase or the horizon's end comes later, and makes the label.
 Conventions: `log_x` is log(1 + x) with x not below 0; days, seconds and money as the name says (money in the
-shop's currency); a flag is 0 or 1; an unknown value is 0 beside a flag that says so. Time of day is
-UTC. History reaches as far as the row's bounds (schemas/customer.py): 8 sessions, 4 carts, 12 orders.
+shop's currency); a flag is 0 or 1; an unknown value is 0 beside a flag that says so. Time of day is UTC.
+History reaches as far as the row's bounds (schemas/customer.py): 8 sessions, 4 carts, 12 orders.
 """
 
 import math
@@ -22,7 +23,7 @@ CART_FEATURES = (
     "log_pieces",  # pieces in the cart
     "log_value",  # cart.value
     "log_max_price",  # dearest product's price
-    "log_categories",  # distinct categories in the cart
+    "log_categories",  # distinct categories in the cart, unknown being one
     "reached_checkout",  # flag: cart.stage
     "log_steps",  # checkout steps seen
     "log_cart_age_s",  # from the cart's opening to its last event

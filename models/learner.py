@@ -12,7 +12,7 @@ from models.parameters import exported, restored
 from models.quality import Quality
 from models.scorer import Features
 from models.scorers import MODELS
-from models.snapshot import Position, Snapshot, check_features, check_river, position_of
+from models.snapshot import Snapshot, check_features, check_river, next_offsets
 from schemas.example import Example
 
 Verdict = Literal["learned", "duplicate", "unknown_model", "wrong_features"]
@@ -67,14 +67,14 @@ class Learning:
             del self._taught[next(iter(self._taught))]
         return "learned"
 
-    def snapshot(self, position: Position) -> Snapshot:
+    def snapshot(self, offsets: Mapping[int, int]) -> Snapshot:
         """What `Learning(model, snapshot)` needs to go on bit for bit."""
         return Snapshot(
             model=self.model.name,
             version=self.version,
             features=self.model.features,
             river=RIVER,
-            position=position,
+            next_offsets=dict(offsets),
             parameters=exported(self.model, self._pipeline),
             scored=list(self.scored.pairs),
             decided=list(self.decided.pairs),
@@ -106,19 +106,19 @@ class Learner:
         """Each model's state by name: version and quality are read from it."""
         return self._learning
 
-    def snapshots(self, position: Position) -> dict[str, Snapshot]:
-        """A snapshot of each model, all at `position`: to be published in one transaction."""
-        return {name: learning.snapshot(position) for name, learning in self._learning.items()}
+    def snapshots(self, offsets: Mapping[int, int]) -> dict[str, Snapshot]:
+        """A snapshot of each model, all at the same next `offsets`: to be published in one transaction."""
+        return {name: learning.snapshot(offsets) for name, learning in self._learning.items()}
 
-    def restore(self, snapshots: Mapping[str, Snapshot]) -> Position:
-        """Take the models' states from snapshots and say where reading goes on.
+    def restore(self, snapshots: Mapping[str, Snapshot]) -> dict[int, int]:
+        """Take the models' states from snapshots and say at which offsets reading goes on.
 
         A model without a snapshot starts anew there; a snapshot of an unknown model is left aside. Raises
-        SnapshotRefusedError, with nothing changed, if positions, features or River's version do not fit.
+        SnapshotRefusedError, with nothing changed, if offsets, features or River's version do not fit.
         """
         known = {name: snapshot for name, snapshot in snapshots.items() if name in self._learning}
-        position = position_of(known)
+        offsets = next_offsets(known)
         self._learning = {
             name: Learning(learning.model, known.get(name)) for name, learning in self._learning.items()
         }
-        return position
+        return offsets

@@ -25,7 +25,7 @@ class Model:
     learning_rate: float
     min_examples: int
 
-    def pipeline(self) -> Any:  # noqa: ANN401 - River ships no types
+    def pipeline(self) -> Any:
         """A fresh pipeline, no randomness in it: standard scaling, then logistic regression by AdaGrad.
 
         AdaGrad (Duchi, Hazan and Singer, JMLR 12, 2011) was the best of River's optimisers on both tasks in

@@ -25,7 +25,7 @@ class Parameters(msgspec.Struct, frozen=True, array_like=True):
     iterations: int
 
 
-def exported(model: Model, pipeline: Any) -> Parameters:  # noqa: ANN401 - River ships no types
+def exported(model: Model, pipeline: Any) -> Parameters:
     """The state of a pipeline that `model.pipeline()` made. Raises TypeError for any other."""
     scaler, regression = _steps(pipeline)
     names, weights, squares = model.features, regression.weights, regression.optimizer.g2
@@ -40,11 +40,11 @@ def exported(model: Model, pipeline: Any) -> Parameters:  # noqa: ANN401 - River
     )
 
 
-def restored(model: Model, parameters: Parameters) -> Any:  # noqa: ANN401 - River ships no types
+def restored(model: Model, parameters: Parameters) -> Any:
     """A pipeline that goes on exactly where the exported one stood."""
     pipeline, names = model.pipeline(), model.features
     scaler, regression = _steps(pipeline)
-    scaler.counts.update(zip(names, parameters.counts, strict=True))
+    scaler.counts.update(dict(zip(names, parameters.counts, strict=True)))
     scaler.means.update(zip(names, parameters.means, strict=True))
     scaler.vars.update(zip(names, parameters.variances, strict=True))
     regression.optimizer.g2.update(zip(names, parameters.squared_gradients, strict=True))
@@ -54,7 +54,7 @@ def restored(model: Model, parameters: Parameters) -> Any:  # noqa: ANN401 - Riv
     return pipeline
 
 
-def _steps(pipeline: Any) -> tuple[Any, Any]:  # noqa: ANN401 - River ships no types
+def _steps(pipeline: Any) -> tuple[Any, Any]:
     scaler, *rest = pipeline.steps.values()
     if (
         type(scaler) is not preprocessing.StandardScaler

@@ -13,7 +13,6 @@ from river.__version__ import __version__ as RIVER
 
 from models.model import Model
 from models.parameters import Parameters
-from schemas.event import Millis
 
 FORMAT = 1
 CHUNK_BYTES = 512 * 1_024
@@ -22,19 +21,10 @@ MAX_CHUNKS = 64
 Record = tuple[str, bytes]
 
 
-class Position(msgspec.Struct, frozen=True):
-    """How far the merged examples were read: the next offset of each partition, and the last example's time.
-
-    A partition that is not named was not read yet: it begins at its beginning.
-    """
-
-    next_offsets: dict[int, int] = {}
-    up_to: Millis = 0
-
-
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A model after `version` examples; equal examples make equal bytes.
 
+    `next_offsets` is how far the merged examples were read, by partition; one that is not named was not read yet.
     `scored` are the last predictions made just before learning, with outcomes; `decided` those that decisions
     had used. `taught` are 8-byte hashes of the last examples' ids, oldest first.
     """
@@ -43,7 +33,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     features: tuple[str, ...]
     river: str
-    position: Position
+    next_offsets: dict[int, int]
     parameters: Parameters
     scored: list[tuple[bool, float]]
     decided: list[tuple[bool, float]]
@@ -65,15 +55,16 @@ class SnapshotRefusedError(ValueError):
     """A snapshot that must not be used; the message says why and what to do."""
 
 
-_encode = msgspec.msgpack.Encoder(order="sorted").encode
+_encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Snapshot).decode
 _decode_manifest = msgspec.json.Decoder(Manifest).decode
 
 
 def to_records(snapshot: Snapshot, chunk_bytes: int = CHUNK_BYTES) -> list[Record]:
     """Keys and values for the compacted topic, in the order to write them: the manifest last."""
-    payload = _encode(snapshot)
-    chunks = [payload[at : at + chunk_bytes] for at in range(0, len(payload), chunk_bytes)]
+    offsets = dict(sorted(snapshot.next_offsets.items()))
+    payload = _encode(msgspec.structs.replace(snapshot, next_offsets=offsets))
+    chunks = [payload[start : start + chunk_bytes] for start in range(0, len(payload), chunk_bytes)]
     manifest = Manifest(
         format=FORMAT,
         model=snapshot.model,
@@ -154,18 +145,16 @@ def check_river(snapshot: Snapshot) -> None:
         )
 
 
-def position_of(snapshots: Mapping[str, Snapshot]) -> Position:
-    """The one position that all snapshots stand at; the beginning if there is none.
+def next_offsets(snapshots: Mapping[str, Snapshot]) -> dict[int, int]:
+    """Where all the snapshots stand, by partition; nowhere yet if there is none.
 
     Raises SnapshotRefusedError if they differ: they are published in one transaction, so some are missing.
     """
-    positions = {name: snapshot.position for name, snapshot in snapshots.items()}
-    first = next(iter(positions.values()), Position())
-    if any(position != first for position in positions.values()):
-        raise SnapshotRefusedError(
-            f"the snapshots of {', '.join(sorted(positions))} stand at different offsets"
-        )
-    return first
+    offsets = [snapshot.next_offsets for snapshot in snapshots.values()]
+    if any(each != offsets[0] for each in offsets):
+        names = ", ".join(sorted(snapshots))
+        raise SnapshotRefusedError(f"the snapshots of {names} stand at different offsets")
+    return dict(offsets[0]) if offsets else {}
 
 
 def _manifest(model: str, value: bytes) -> Manifest:

@@ -98,9 +98,10 @@ class Cart(msgspec.Struct, array_like=True):
 class OrderItem(msgspec.Struct, array_like=True):
     """One line of an order; quantities in pieces. `told` holds what the customer was already told of it.
 
-    `quantity` is 0 while only later news of the item is known, not its order. `delivered` includes
-    `followed`, the pieces that came with a follow-up order. `promise_stated_at` and `backorder_stated_at` say
-    when the promised date and the missing pieces were last told.
+    `quantity` is 0 while only later news of the item is known, not its order. `delivered` and `delivered_at`
+    include `followed`, the pieces that came with a follow-up order; `own_delivered_at` does not.
+    `promise_stated_at` and `backorder_stated_at` say when the promised date and the missing pieces were last
+    told.
     """
 
     item_id: str
@@ -127,6 +128,7 @@ class OrderItem(msgspec.Struct, array_like=True):
     returned_at: Millis | None = None
     promise_stated_at: Millis = 0
     backorder_stated_at: Millis = 0
+    own_delivered_at: Millis | None = None
 
 
 class Order(msgspec.Struct, array_like=True):

@@ -87,7 +87,7 @@ class Decoder:
             else:
                 return event
         assert error is not None
-        return _claimed(self._explainer.explain(error, value), value)
+        return _claimed(self._explainer.explain(error), value)
 
     def _read_segment(self, payload: Payload, value: bytes) -> Event | Rejected:
         try:
@@ -98,7 +98,7 @@ class Decoder:
         try:
             event: Event = validate(to_json(translated, inf_nan_mode="constants"))
         except ValidationError as error:
-            rejected = explainer.explain(error, value)
+            rejected = explainer.explain(error)
             return _claimed(rejected._replace(pointer=original_pointer(rejected.pointer, payload)), value)
         return event
 

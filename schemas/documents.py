@@ -20,6 +20,6 @@ def documents(touchpoints: tuple[Touchpoint, ...]) -> dict[str, str]:
     return {f"{name}.json": _document(name, contract) for name, contract in contracts.items()}
 
 
-def _document(name: str, contract: Any) -> str:  # noqa: ANN401 (any type pydantic can validate)
+def _document(name: str, contract: Any) -> str:
     schema = {"$schema": _DIALECT, "title": name, **TypeAdapter[Any](contract).json_schema()}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from schemas.policy import Policy
 
 _HASH_CHARS = 8
+_DEPTH_MAX = 4
+"""Deeper than any field; a mapping that contains itself goes on for ever."""
 
 
 class Fault(NamedTuple):
@@ -36,31 +38,16 @@ def load_policy(text: str) -> Policy:
 
     Raises PolicyError with every fault found: YAML's own, a field given twice, unknown or out of its range.
     """
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark is not None else 1
-        raise PolicyError([Fault(line, "", f"not YAML: {error.problem or error.context}")]) from None
-    except yaml.YAMLError as error:
-        raise PolicyError([Fault(1, "", f"not YAML: {error}")]) from None
-    if not isinstance(node, yaml.MappingNode):
-        raise PolicyError([Fault(1, "", "a policy is a mapping of sections")])
-    repeated = list(_repeated(node, ""))
+    node, data = _read(text)
+    repeated = list(_repeated(node, ()))
     if repeated:
         raise PolicyError(repeated)
     try:
-        return Policy.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise PolicyError([Fault(1, "", f"not YAML: {error}")]) from None
+        return Policy.model_validate(data)
     except ValidationError as error:
         raise PolicyError(
             [
-                Fault(
-                    _line(node, fault["loc"]),
-                    ".".join(map(str, fault["loc"])),
-                    _reason(fault["type"], fault["msg"]),
-                )
+                Fault(_line(node, fault["loc"]), _dotted(fault["loc"]), _reason(fault["type"], fault["msg"]))
                 for fault in error.errors(include_url=False, include_context=False)
             ]
         ) from None
@@ -75,21 +62,40 @@ def policy_version(policy: Policy) -> str:
     return f"{policy.version}-{digest[:_HASH_CHARS]}"
 
 
+def _read(text: str) -> tuple[yaml.MappingNode, object]:
+    """The text's mapping, as nodes with their lines and as plain values."""
+    try:
+        node, data = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark is not None else 1
+        raise PolicyError([Fault(line, "", f"not YAML: {error.problem or error.context}")]) from None
+    except yaml.YAMLError as error:
+        raise PolicyError([Fault(1, "", f"not YAML: {error}")]) from None
+    if not isinstance(node, yaml.MappingNode):
+        raise PolicyError([Fault(1, "", "a policy is a mapping of sections")])
+    return node, data
+
+
+def _repeated(node: yaml.Node, path: tuple[str, ...]) -> Iterator[Fault]:
+    """Fields that stand twice in one mapping: YAML's reader would silently take the last."""
+    if not isinstance(node, yaml.MappingNode) or len(path) > _DEPTH_MAX:
+        return
+    seen: set[str] = set()
+    for key, value in node.value:
+        field = (*path, str(key.value))
+        if field[-1] in seen:
+            yield Fault(key.start_mark.line + 1, _dotted(field), "is given twice")
+        seen.add(field[-1])
+        yield from _repeated(value, field)
+
+
 def _reason(kind: str, message: str) -> str:
     return "there is no such field" if kind == "extra_forbidden" else message.removeprefix("Value error, ")
 
 
-def _repeated(node: yaml.Node, path: str) -> Iterator[Fault]:
-    """Fields that stand twice in one mapping: YAML's reader would silently take the last."""
-    if not isinstance(node, yaml.MappingNode):
-        return
-    seen: set[str] = set()
-    for key, value in node.value:
-        field = f"{path}.{key.value}" if path else str(key.value)
-        if field in seen:
-            yield Fault(key.start_mark.line + 1, field, "is given twice")
-        seen.add(field)
-        yield from _repeated(value, field)
+def _dotted(location: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, location))
 
 
 def _line(node: yaml.Node, location: tuple[int | str, ...]) -> int:

@@ -28,7 +28,7 @@ def location_kind(name: str) -> Literal["address", "coordinate"] | None:
     return "coordinate" if endings & _COORDINATES else None
 
 
-def without_locations(value: Any) -> Any:  # noqa: ANN401 (any JSON value)
+def without_locations(value: Any) -> Any:
     """The JSON value without the members that are named like an address or a coordinate, at any depth."""
     if isinstance(value, dict):
         return {

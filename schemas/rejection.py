@@ -4,7 +4,7 @@ import re
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails, from_json
+from pydantic_core import from_json
 
 from schemas.dead_letter import ReasonCode
 from schemas.touchpoints.touchpoint import Touchpoint
@@ -46,12 +46,12 @@ class Explainer:
         self._is_union = len(touchpoint.classes) > 1
         self._names = _property_names(TypeAdapter[Any](touchpoint.event).json_schema())
 
-    def explain(self, error: ValidationError, value: bytes) -> Rejected:
+    def explain(self, error: ValidationError) -> Rejected:
         """The first fault found, without source and event id."""
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         kind = first["type"]
         if kind == "json_invalid":
-            return Rejected("truncated_json" if _is_cut(value, first) else "malformed_json", "", first["msg"])
+            return Rejected("truncated_json" if "EOF" in first["msg"] else "malformed_json", "", first["msg"])
         if kind.startswith("union_tag"):
             return Rejected(_REASONS[kind], "/type", self._known_types())
         path = first["loc"][1:] if self._is_union else first["loc"]
@@ -112,18 +112,7 @@ def _readable_part(value: bytes) -> object:
         return None
 
 
-def _is_cut(value: bytes, error: ErrorDetails) -> bool:
-    """Whether the JSON is good as far as it goes; a cut may also have parted a character's bytes."""
-    if "EOF" in error["msg"]:
-        return True
-    try:
-        value.decode()
-    except UnicodeDecodeError as undecodable:
-        return undecodable.end == len(value) and undecodable.reason == "unexpected end of data"
-    return False
-
-
-def _property_names(schema: Any) -> frozenset[str]:  # noqa: ANN401 (any part of a JSON Schema)
+def _property_names(schema: Any) -> frozenset[str]:
     names: set[str] = set()
     if isinstance(schema, dict):
         properties = schema.get("properties")

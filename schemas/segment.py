@@ -206,7 +206,7 @@ def _page(payload: Payload) -> Payload:
     return {"path": page.get("path")} if isinstance(page, dict) else {}
 
 
-def _inner(outer: Payload, name: str, inner: str) -> Any:  # noqa: ANN401 (any JSON value)
+def _inner(outer: Payload, name: str, inner: str) -> Any:
     value = outer.get(name)
     return value.get(inner) if isinstance(value, dict) else None
 

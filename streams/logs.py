@@ -36,7 +36,7 @@ class JsonLines(logging.Formatter):
             "at": _moment(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _message(record),
             **_extras(record),
         }
         if record.exc_info and record.exc_info[1] is not None:
@@ -51,7 +51,7 @@ class TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line, and one more for each line of code of an error."""
         extras = "".join(f" {name}={value}" for name, value in _extras(record).items())
-        line = f"{_moment(record)} {record.levelname:<7} {record.getMessage()}{extras}"
+        line = f"{_moment(record)} {record.levelname:<7} {_message(record)}{extras}"
         if record.exc_info and record.exc_info[1] is not None:
             error = record.exc_info[1]
             line = "\n    ".join([f"{line} error={error_text(error)}", *_frames(error)])
@@ -59,12 +59,20 @@ class TextLines(logging.Formatter):
 
 
 def error_text(error: BaseException) -> str:
-    """The error's type, and its text where that cannot quote a customer's data."""
+    """The error's type and those of its causes, with the text where that cannot quote a customer's data."""
     kind = type(error)
-    name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+    text = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
     if isinstance(error, OSError) or kind.__module__.split(".")[0] in _SPEAKING:
-        return f"{name}: {error}"
-    return name
+        text = f"{text}: {error}"
+    return text if error.__cause__ is None else f"{text} from {error_text(error.__cause__)}"
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The message; an error among its arguments is told like any other error."""
+    if not isinstance(record.args, tuple) or not any(isinstance(each, BaseException) for each in record.args):
+        return record.getMessage()
+    told = (error_text(each) if isinstance(each, BaseException) else each for each in record.args)
+    return str(record.msg) % tuple(told)
 
 
 def _frames(error: BaseException) -> list[str]:

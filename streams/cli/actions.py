@@ -10,8 +10,8 @@ import typer
 from aiokafka import AIOKafkaProducer
 
 from schemas.topics import REFERENCE
+from streams.cli.terminal import read_settings
 from streams.engine.reference import ALL_TRIGGERS, PAUSE_PREFIX
-from streams.settings import Settings
 
 Trigger = Annotated[
     str, typer.Option("--trigger", help="A trigger (`abandonment.cart`) or a family (`abandonment`).")
@@ -44,7 +44,7 @@ def _name(trigger: str) -> str:
 
 
 async def _write(trigger: str, value: bytes | None) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=Settings().bootstrap, acks="all")
+    producer = AIOKafkaProducer(bootstrap_servers=read_settings().bootstrap, acks="all")
     await producer.start()
     try:
         await producer.send_and_wait(REFERENCE, key=f"{PAUSE_PREFIX}{trigger}".encode(), value=value)

@@ -4,13 +4,14 @@ import sys
 
 import click
 import typer
-from pydantic import ValidationError
 
 from streams.cli import (
     actions,
     contract,
+    demo,
     dlq,
     explain,
+    metrics,
     policy,
     replay,
     serving,
@@ -20,7 +21,21 @@ from streams.cli import (
     worker,
 )
 
-MODULES = (stack, worker, serving, topics, contract, policy, actions, replay, tail, dlq, explain)
+MODULES = (
+    demo,
+    stack,
+    worker,
+    serving,
+    topics,
+    contract,
+    policy,
+    actions,
+    replay,
+    tail,
+    dlq,
+    explain,
+    metrics,
+)
 
 
 def build_cli() -> typer.Typer:
@@ -47,8 +62,3 @@ def main() -> None:
         sys.exit(nonsense.exit_code)
     except click.Abort:
         sys.exit(130)
-    except ValidationError as invalid:
-        fault = invalid.errors()[0]
-        name = "_".join(str(part) for part in fault["loc"]).upper()
-        typer.echo(f"pulpero: PULPERO_{name}: {fault['msg']}", err=True)
-        sys.exit(2)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from prometheus_client import CollectorRegistry
 
+from schemas.topics import DECISIONS, changelog
 from streams import logs, metrics_endpoint
 from streams.cli.terminal import read_settings, refuse
 from streams.metrics import ProjectorMetrics
@@ -31,14 +32,20 @@ def register(app: typer.Typer) -> None:
 
 def run(
     metrics_port: Annotated[
-        int, typer.Option(min=0, max=65_535, help="Port of /metrics, /ready and /live; 0 for any free one.")
-    ] = METRICS_PORT,
+        int | None,
+        typer.Option(
+            min=0,
+            max=65_535,
+            help="Port of /metrics, /ready and /live; 0 for any free one.",
+            show_default=f"PULPERO_METRICS_PORT, else {METRICS_PORT}",
+        ),
+    ] = None,
     json_logs: JsonLogs = False,
 ) -> None:
     """Keep the view equal to changelog and decisions until stopped."""
     settings = read_settings()
     logs.configure(as_json=json_logs)
-    asyncio.run(_run(settings, metrics_port))
+    asyncio.run(_run(settings, _port(settings) if metrics_port is None else metrics_port))
 
 
 def rebuild(json_logs: JsonLogs = False) -> None:
@@ -73,13 +80,18 @@ async def _rebuild(settings: Settings) -> bool:
 
 
 def _projector(settings: Settings, registry: CollectorRegistry) -> tuple[Inputs, Projector]:
-    rows = f"{settings.app_id}-changelog"
+    rows = changelog(settings.app_id)
     try:
         redis = connect(settings.redis_url)
     except ValueError as error:
         refuse(f"PULPERO_REDIS_URL: {error}")
-    inputs = Inputs(settings.bootstrap, (rows, "decisions"))
+    inputs = Inputs(settings.bootstrap, (rows, DECISIONS))
     return inputs, Projector(inputs, rows, Sink(redis, settings.app_id), ProjectorMetrics(registry))
+
+
+def _port(settings: Settings) -> int:
+    """The port of the settings if somebody set it: by default worker and projector have different ones."""
+    return settings.metrics_port if "metrics_port" in settings.model_fields_set else METRICS_PORT
 
 
 def _stop_on_signal() -> asyncio.Event:

@@ -10,6 +10,7 @@ from schemas.policy import Policy
 from schemas.policy_file import PolicyError, load_policy
 from streams import logs
 from streams.app import build_app
+from streams.cli.terminal import read_settings, refuse
 from streams.settings import Settings
 from streams.worker import run
 
@@ -24,7 +25,7 @@ def register(app: typer.Typer) -> None:
         json_logs: Annotated[bool, typer.Option("--json-logs", help="One JSON object a log line.")] = False,
     ) -> None:
         """Run a worker: take leases, process their tasks, exactly once. Settings come from PULPERO_*."""
-        settings = Settings()
+        settings = read_settings()
         logs.configure(json_logs)
         raise typer.Exit(asyncio.run(run(build_app(settings, policy_of(settings)), settings)))
 
@@ -36,5 +37,4 @@ def policy_of(settings: Settings) -> Policy:
     try:
         return load_policy(Path(settings.policy).read_text(encoding="utf-8"))
     except (OSError, PolicyError) as fault:
-        typer.echo(f"policy {settings.policy}: {fault}", err=True)
-        raise typer.Exit(2) from None
+        refuse(f"policy {settings.policy}: {fault}")

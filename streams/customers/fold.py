@@ -24,10 +24,12 @@ def fold(
 ) -> Literal["applied", "duplicate", "late"]:
     """Fold the event into the row, in place. Times in ms.
 
-    Law: a duplicate event id and a late event (before stream time less the touchpoint's allowed lateness, or
-    at or below the floor of its full window of ids) change nothing. Sessions, counts and purchases do not
-    depend on the order in which punctual events arrive. The event's class decides, not its topic; a class not
-    known here (a shop's own touchpoint) and `Custom` count as an act of the customer and nothing else.
+    Law: a duplicate event id and a late event (before stream time less the touchpoint's allowed lateness, or at
+    or below the floor of its full window of ids) change nothing. Sessions, counts and purchases do not depend on
+    the order in which punctual events arrive; of orders and purchases that holds where one event places an order
+    and a follow-up says what it follows: of two events that place the same order the first to arrive counts. The
+    event's class decides, not its topic; a class not known here (a shop's own touchpoint) and `Custom` count as
+    an act of the customer and nothing else.
     """
     event, at, touchpoint = arrival.event, arrival.at, arrival.touchpoint
     verdict = admit(row, touchpoint, event.event_id, at, stream_time - allowed_lateness_ms[touchpoint])
@@ -137,8 +139,11 @@ def _searched(row: Customer, event: web.Searched, at: Millis) -> None:
 
 
 def _placed(row: Customer, event: contract.OrderPlaced, at: Millis) -> None:
+    """Whoever tells of an order that the customer made tells of an act; only its first telling is a purchase."""
+    if event.follows_order_id is None:
+        _act(row, event, at)
     if fulfilment.place(row, event, at):
-        _act(row, event, at, "orders")
+        add(row, "orders", at)
         cart.close_ordered(row, event.cart_id, frozenset(line.product_id for line in event.items), at)
 
 

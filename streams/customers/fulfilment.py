@@ -68,6 +68,7 @@ def deliver(row: Customer, event: contract.ItemDelivered, at: Millis) -> None:
     item = order_book.item_of(order, event.item_id)
     if item is not None:
         item.delivered += event.quantity
+        item.own_delivered_at = later(item.own_delivered_at, at)
         item.delivered_at = later(item.delivered_at, at)
     settle(row, order, purchases.net(order))
 

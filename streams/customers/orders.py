@@ -115,7 +115,7 @@ def _item_entries(order: Order, item: OrderItem, delivered: What) -> Iterator[En
     moments: tuple[tuple[Millis | None, What, float], ...] = (
         (item.shipped_at, "item_shipped", item.shipped),
         (item.substituted_at, "item_substituted", item.quantity),
-        (item.delivered_at if own else None, delivered, own),
+        (item.own_delivered_at, delivered, own),
         (item.cancelled_at if order.cancelled_at is None else None, "item_cancelled", item.quantity),
         (item.returned_at, "item_returned", item.quantity),
     )

@@ -19,10 +19,10 @@ from streams.triggers.family import is_purchase
 def what_became_wrong(row: Customer, arrival: Arrival, effects: Effects) -> None:
     """Cancel every open action that the applied event makes wrong.
 
-    A purchase: what spoke of an abandoned browsing, of that cart, of a lapse, or of buying that product
-    again. A change of consent, or a complaint or sign-off that the fold takes for one: marketing on every
-    channel that is not allowed any more. A cancelled order or item: what was to be said of it. Cancelled
-    actions give their place under the cap back.
+    A purchase: what spoke of an abandoned browsing, of a cart that is open no more, of a lapse, or of buying
+    that product again. A change of consent, or a complaint or sign-off that the fold takes for one: marketing
+    on every channel that is not allowed any more. A cancelled order or item: what was to be said of it.
+    Cancelled actions give their place under the cap back.
     """
     if not row.contacts:
         return

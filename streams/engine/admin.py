@@ -1,6 +1,7 @@
 """Makes the topics of the registry and says where the broker's differ from them."""
 
 from collections.abc import Iterator
+from time import monotonic
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -10,12 +11,13 @@ from schemas.topics import Topic
 from streams.settings import Settings
 
 _TIMEOUT_SECONDS = 30.0
+_LOOK_AGAIN_SECONDS = 0.05
 
 
 def create(settings: Settings, registry: tuple[Topic, ...]) -> tuple[str, ...]:
-    """Make the topics that are missing and return their names. Those that exist are left as they are.
+    """Make the topics that are missing and return their names, once the broker shows them.
 
-    Raises KafkaException if the broker cannot be reached or refuses one.
+    Those that exist are left as they are. Raises KafkaException if the broker cannot be reached or refuses one.
     """
     admin = _admin(settings)
     wanted = [
@@ -31,6 +33,7 @@ def create(settings: Settings, registry: tuple[Topic, ...]) -> tuple[str, ...]:
                 raise
         else:
             made.append(name)
+    _await_visible(admin, made)
     return tuple(made)
 
 
@@ -50,6 +53,15 @@ def differences(settings: Settings, registry: tuple[Topic, ...]) -> list[str]:
             found.append(_recount(topic, count))
         found.extend(_unlike(topic, actual[topic.name]))
     return found
+
+
+def _await_visible(admin: AdminClient, names: list[str]) -> None:
+    """Wait until the broker tells of the topics: the controller has made them a moment before it does."""
+    deadline = monotonic() + _TIMEOUT_SECONDS
+    while not admin.list_topics(timeout=_TIMEOUT_SECONDS).topics.keys() >= set(names):
+        if monotonic() > deadline:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "the new topics do not appear"))
+        admin.poll(_LOOK_AGAIN_SECONDS)
 
 
 def _recount(topic: Topic, count: int) -> str:

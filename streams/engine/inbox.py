@@ -58,8 +58,8 @@ class Inbox:
         self.last_stable: int | None = None
         self.high_watermark: int | None = None
         self.fetched_at: Millis | None = None
-        self.last_at: Millis = BEGINNING_OF_TIME
-        self.ended_at: float | None = None
+        self.ended_at: Millis | None = None
+        """Wall ms of the first fetch that saw it at its end since it last had something."""
 
     def put(self, records: Iterable[RawRecord]) -> None:
         """Append what was fetched."""

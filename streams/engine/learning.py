@@ -103,9 +103,9 @@ class LearnerService(Service):
         try:
             await self._in_thread(transaction.open)
             learner = Learner()
-            position = learner.restore(await self._published(consumer))
-            merge = ExampleMerge(range(self._settings.partitions), position)
-            await self._assign(consumer, position.next_offsets)
+            next_offsets = learner.restore(await self._published(consumer))
+            merge = ExampleMerge(range(self._settings.partitions), next_offsets)
+            await self._assign(consumer, next_offsets)
             log.info("learner open", extra={"versions": _versions(learner)})
             await self._work(consumer, learner, merge, transaction)
         finally:
@@ -158,7 +158,7 @@ class LearnerService(Service):
         """All models' snapshots at one position, in one transaction."""
         records = [
             OutputRecord(MODELS, key.encode(), value)
-            for snapshot in learner.snapshots(merge.position()).values()
+            for snapshot in learner.snapshots(merge.next_offsets()).values()
             for key, value in to_records(snapshot)
         ]
         await self._in_thread(transaction.commit, records)

@@ -13,6 +13,11 @@ from streams.engine.commit import OutputRecord
 from streams.engine.task_row import TASK_ROW_KEY, TaskRow, pack_task_row
 from streams.engine.work import Culprit
 
+MAX_ORIGINAL_BYTES = 500_000
+"""In base64 and with the rest of a dead letter this stays below Kafka's usual record limit of 1 MB."""
+
+MAX_KEY_BYTES = 4_096
+
 
 class Outputs:
     """The output topics of one application."""
@@ -50,10 +55,21 @@ class Outputs:
 
 
 def dead_letter(letter: DeadLetter) -> OutputRecord:
-    """A dead letter as a record, addresses and coordinates in its original bytes coarsened."""
-    coarse = letter if letter.value is None else letter.model_copy(update={"value": coarsened(letter.value)})
-    headers: list[tuple[str, str | bytes | None]] = [
-        ("reason", letter.reason.encode()),
-        ("source", (letter.source or "").encode()),
-    ]
-    return OutputRecord(DEAD_LETTERS, letter.key, coarse.model_dump_json().encode(), headers)
+    """A dead letter as a record: addresses and coordinates coarsened, an overlong original cut to what fits."""
+    source = (letter.source or "").encode()
+    return OutputRecord(
+        DEAD_LETTERS,
+        letter.key if letter.key is None else letter.key[:MAX_KEY_BYTES],
+        _kept(letter).model_dump_json().encode(),
+        [("reason", letter.reason.encode()), ("source", source)],
+    )
+
+
+def _kept(letter: DeadLetter) -> DeadLetter:
+    value = letter.value
+    if value is None:
+        return letter
+    if len(value) <= MAX_ORIGINAL_BYTES:
+        return letter.model_copy(update={"value": coarsened(value)})
+    note = f"{letter.message} (kept are its first {MAX_ORIGINAL_BYTES} bytes; all of it stands at its origin)"
+    return letter.model_copy(update={"value": coarsened(value[:MAX_ORIGINAL_BYTES]), "message": note})

@@ -50,6 +50,7 @@ DECODE_CHUNK = 1_000
 FRESH_MS = 2_000
 """A task is caught up only by a fetch that is not older."""
 TICK_SECONDS = 0.2
+HELD_UP_SECONDS = 0.02
 WATERMARK_SECONDS = 10.0
 
 T = TypeVar("T")
@@ -222,7 +223,7 @@ class Task:
         batch = Batch([])
         while True:
             await self._decode()
-            batch.items += self.merge.take(limit - len(batch.items), monotonic())
+            batch.items += self.merge.take(limit - len(batch.items))
             if len(batch.items) == limit or not any(
                 self._wants_decoding(i) for i in self.merge.inboxes.values()
             ):
@@ -249,11 +250,11 @@ class Task:
         return now - self.state.circumstances.policy.time.grace
 
     async def _wait(self) -> None:
-        now = monotonic()
-        if not self.merge.waits_for(now):
+        holding_up = self.merge.waits_for()
+        if not holding_up:
             self._enter("idle")
         self._woken.clear()
-        timeout = min(TICK_SECONDS, self.merge.idle_left(now) or TICK_SECONDS)
+        timeout = HELD_UP_SECONDS if holding_up else TICK_SECONDS
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), timeout)
 

@@ -1,6 +1,6 @@
 """Runs a command that dies with its parent (`tethered`) or outlives it (`detached`). A program, not a module.
 
-Usage: launcher.py tethered|detached LOCK_FD COMMAND…. The command inherits the open, locked file LOCK_FD, in
+Usage: launcher.py PARENT_PID|detached LOCK_FD COMMAND…. The command inherits the open, locked file LOCK_FD, in
 which its pid is written: the lock is held exactly as long as the command lives.
 """
 
@@ -14,15 +14,15 @@ _PR_SET_PDEATHSIG = 1
 
 def main() -> None:
     """Become the command."""
-    mode, lock, command = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
-    if mode == "detached":
+    parent, lock, command = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+    if parent == "detached":
         if os.fork():
             os._exit(0)
         os.setsid()
     elif sys.platform == "linux":
         # Survives execv. Linux sends the signal when the *thread* that started this process ends.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() == 1:
+        if os.getppid() != int(parent):
             sys.exit("the parent has ended")
     os.ftruncate(lock, 0)
     os.write(lock, str(os.getpid()).encode())

@@ -43,10 +43,10 @@ class Program:
         try:
             if not _try_lock(lock):
                 raise StackError(f"{self.name} runs already in {self.folder}")
-            mode = "tethered" if tethered else "detached"
+            parent = str(os.getpid()) if tethered else "detached"
             with self._log.open("ab") as log:
                 child = subprocess.Popen(
-                    [sys.executable, "-I", "-S", str(_LAUNCHER), mode, str(lock), *command],
+                    [sys.executable, "-I", "-S", str(_LAUNCHER), parent, str(lock), *command],
                     cwd=self.folder,
                     env=dict(environment),
                     pass_fds=(lock,),

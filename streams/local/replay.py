@@ -174,7 +174,7 @@ class _Out:
         if left:
             raise ReplayFailed(f"{left} records were not delivered within {_FLUSH_SECONDS:g} s")
 
-    def _produce(self, topic: str, **record: Any) -> None:  # noqa: ANN401 - confluent_kafka's own keywords
+    def _produce(self, topic: str, **record: Any) -> None:
         self._raise_failure()
         while True:
             try:

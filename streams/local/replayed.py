@@ -76,7 +76,7 @@ class Consents:
             yield Replayed("consent", f"c:{customer_id}", at, payload)
 
 
-def _shifted(value: Any, by: Millis) -> Any:  # noqa: ANN401 - JSON
+def _shifted(value: Any, by: Millis) -> Any:
     if isinstance(value, Mapping):
         return {
             name: _later(each, by) if name in _TIME_FIELDS else _shifted(each, by)
@@ -87,5 +87,5 @@ def _shifted(value: Any, by: Millis) -> Any:  # noqa: ANN401 - JSON
     return value
 
 
-def _later(value: Any, by: Millis) -> Any:  # noqa: ANN401 - JSON
+def _later(value: Any, by: Millis) -> Any:
     return iso(millis(value) + by) if isinstance(value, str) else value

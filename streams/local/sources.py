@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,7 +49,8 @@ def demo(seed: int, start: Millis, customers: int) -> tuple[Iterator[Replayed], 
     In time order and without end: the shop goes on when the real year is over. `customers` are the shop's.
     """
     real = Path(str(files("streams.local") / "data" / "online_retail.csv.gz"))
-    first = next(uci.read(real, Options(), Counter())).at
-    purchases = (shifted(event, start - first) for event in uci.read(real, Options(), Counter()))
+    purchases = uci.read(real, Options(), Counter())
+    first = next(purchases)
+    moved = (shifted(event, start - first.at) for event in chain([first], purchases))
     shop = Shop(seed, start, customers)
-    return in_time_order(purchases, shop.events()), shop
+    return in_time_order(moved, shop.events()), shop

@@ -35,16 +35,17 @@ class Started(NamedTuple):
 
 
 @contextmanager
-def embedded(*, with_redis: bool = True) -> Iterator[Stack]:
+def embedded(*, with_redis: bool = True, brief: bool = False) -> Iterator[Stack]:
     """A stack on free ports with its data in a temporary folder, gone when the block ends.
 
-    On Linux its processes also die with the thread that called this. Raises StackError.
+    On Linux its processes also die with the thread that called this. `brief` is for tests: see `kafka.start`.
+    Raises StackError.
     """
     with tempfile.TemporaryDirectory(prefix="pulpero-") as folder:
         broker, store = _programs(Path(folder))
         ports = free_port(), free_port()
         try:
-            kafka.start(broker, ports[0], cache_folder(), tethered=True)
+            kafka.start(broker, ports[0], cache_folder(), tethered=True, brief=brief)
             if with_redis:
                 redis.start(store, ports[1], tethered=True)
             yield Stack(f"127.0.0.1:{ports[0]}", f"redis://127.0.0.1:{ports[1]}/0")

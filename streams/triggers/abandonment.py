@@ -92,7 +92,7 @@ def _active(row: Customer, arrival: Arrival, circumstances: Circumstances) -> tu
 
 def _viewed(row: Customer, arrival: Arrival, circumstances: Circumstances) -> tuple[Candidate, ...]:
     """A product's page begins a browsing that can be left."""
-    if not row.browse_fired and _BROWSE not in row.timers and arrival.at > (row.purchases.last_at or 0):
+    if not row.browse_fired and _BROWSE not in row.timers:
         set_timer(row, _BROWSE, arrival.at + circumstances.policy.abandonment.browse_after)
     return _active(row, arrival, circumstances)
 

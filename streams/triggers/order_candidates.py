@@ -59,7 +59,8 @@ def order_news(
 ) -> Candidate | None:
     """What is true at `now`, ms, of the items not told yet, which are told with this; None for none.
 
-    `again` says it once more of those that were told: their proposal was held.
+    `again` says it once more of those that were told, because their proposal was held. News that takes the
+    place of a held proposal speaks of both.
     """
     news, policy = NEWS[what], circumstances.policy.post_purchase
     if order.cancelled_at is not None or (news.needs_whole and _is_unfinished(row, order)):
@@ -67,14 +68,17 @@ def order_news(
     if news.category == "marketing" and (row.purchases.last_at or 0) > order.placed_at:
         return None
     mark = news.mark or (lambda item: what)
-    items = [
-        item for item in order.items if news.is_true(item, now, policy) and (mark(item) in item.told) is again
-    ]
+    true = [item for item in order.items if news.is_true(item, now, policy)]
+    items = [item for item in true if (mark(item) in item.told) is again]
     if not items:
         return None
+    if not again and _is_held(row, order, what):
+        items = true
     for item in items:
         item.told[:] = [each for each in item.told if each.partition("@")[0] != what] + [mark(item)]
-    return _candidate(row, order, what, items, now, circumstances, occurrence)
+    # Late news of one more item rings for the same moment again: it is another occurrence.
+    told = ",".join(f"{item.item_id}/{mark(item)}" for item in items)
+    return _candidate(row, order, what, items, now, circumstances, f"{occurrence}:{told}")
 
 
 def _candidate(
@@ -131,3 +135,8 @@ def _business_key(order: Order, items: Sequence[OrderItem], news: News) -> Busin
 
 def _is_unfinished(row: Customer, order: Order) -> bool:
     return orders.is_open(order) or any(map(orders.is_open, orders.follow_ups(row, order.order_id)))
+
+
+def _is_held(row: Customer, order: Order, what: str) -> bool:
+    trigger, key = f"post_purchase.{what}", f"order:{order.order_id}"
+    return any(held.trigger == trigger and held.business_key == key for held in row.held)

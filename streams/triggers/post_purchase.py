@@ -62,10 +62,9 @@ def _placed(row: Customer, arrival: Arrival, circumstances: Circumstances) -> tu
     _check_later(row, order, arrival.at, policy)
     if not is_purchase(row, event):
         return ()
-    replenishment.bought(row, arrival.at, policy)
-    if _THANKS in order.told or order.cancelled_at is not None:
+    replenishment.bought(row, order, arrival.at, policy)
+    if order.cancelled_at is not None:
         return ()
-    order.told.append(_THANKS)
     return (thanks(row, order, arrival.at, circumstances),)
 
 

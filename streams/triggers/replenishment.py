@@ -12,7 +12,7 @@ from schemas.customer import MAX_EVIDENCE, Customer, Held, Order, OrderItem
 from schemas.decision import Condition
 from schemas.event import Millis
 from schemas.policy import PostPurchase
-from streams.customers.timers import cancel_timer, set_timer
+from streams.customers.timers import set_timer
 from streams.triggers import spoken
 from streams.triggers.candidate import Candidate
 from streams.triggers.circumstances import Circumstances
@@ -37,52 +37,63 @@ class RunsOut(NamedTuple):
     evidence: tuple[str, ...]
 
 
-def running_out(row: Customer) -> list[RunsOut]:
-    """Every product bought at two moments or more, soonest used up first."""
+def running_out(row: Customer, only: frozenset[str] | None = None) -> list[RunsOut]:
+    """Every product (of `only`, if given) bought at two moments or more, soonest used up first."""
     bought: dict[str, list[tuple[Order, OrderItem]]] = {}
     for order in row.orders:
         if order.event_id and order.follows is None and order.cancelled_at is None:
             for item in order.items:
-                if item.quantity and item.cancelled_at is None and item.returned_at is None:
+                if (only is None or item.product_id in only) and _was_kept(item):
                     bought.setdefault(item.product_id, []).append((order, item))
     found = [runs_out for lines in bought.values() if (runs_out := _runs_out(lines)) is not None]
     return sorted(found, key=lambda each: (each.due, each.item.product_id))
 
 
-def bought(row: Customer, now: Millis, policy: PostPurchase) -> None:
-    """After a purchase: look again when the next product is used up."""
-    untold = (each.due for each in running_out(row) if WHAT not in each.item.told)
-    due = min((each for each in untold if each + policy.replenishment_together > now), default=None)
-    if due is None:
-        cancel_timer(row, TIMER)
-    else:
-        set_timer(row, TIMER, max(due, now + 1))
+def bought(row: Customer, order: Order, now: Millis, policy: PostPurchase) -> None:
+    """After a purchase: look again when the first of its products is used up, or when it was time anyway."""
+    found = running_out(row, frozenset(item.product_id for item in order.items))
+    due = _next(found, now, policy)
+    if due is not None and due < row.timers.get(TIMER, due + 1):
+        set_timer(row, TIMER, due)
 
 
 def ring(row: Customer, due: Millis, circumstances: Circumstances) -> Iterable[Candidate]:
     """Everything that is used up about now, in one proposal."""
     policy = circumstances.policy.post_purchase
-    found = [each for each in _about_now(row, due, policy) if WHAT not in each.item.told]
+    known = running_out(row)
+    found = [each for each in known if _is_about(each, due, policy) and WHAT not in each.item.told]
     for each in found:
         each.item.told.append(WHAT)
-    bought(row, due, policy)
+    following = _next(known, due, policy)
+    if following is not None:
+        set_timer(row, TIMER, following)
     return (_candidate(row, found, due, circumstances),) if found else ()
 
 
 def recheck(row: Customer, held: Held, now: Millis, circumstances: Circumstances) -> Candidate | None:
     """What was held, of the products that were not bought again meanwhile."""
-    found = [
-        each
-        for each in _about_now(row, held.since, circumstances.policy.post_purchase)
-        if WHAT in each.item.told
-    ]
+    policy = circumstances.policy.post_purchase
+    known = running_out(row)
+    found = [each for each in known if _is_about(each, held.since, policy) and WHAT in each.item.told]
     if not found or held.business_key != f"item:{_name(found[0])}":
         return None
     return _candidate(row, found, now, circumstances)
 
 
-def _about_now(row: Customer, now: Millis, policy: PostPurchase) -> list[RunsOut]:
-    return [each for each in running_out(row) if abs(each.due - now) < policy.replenishment_together]
+def _next(found: list[RunsOut], now: Millis, policy: PostPurchase) -> Millis | None:
+    """When the next product is to be offered; what was used up long ago is not."""
+    for each in found:
+        if WHAT not in each.item.told and each.due + policy.replenishment_together > now:
+            return max(each.due, now + 1)
+    return None
+
+
+def _is_about(found: RunsOut, now: Millis, policy: PostPurchase) -> bool:
+    return abs(found.due - now) < policy.replenishment_together
+
+
+def _was_kept(item: OrderItem) -> bool:
+    return item.quantity > 0 and item.cancelled_at is None and item.returned_at is None
 
 
 def _runs_out(lines: list[tuple[Order, OrderItem]]) -> RunsOut | None:

@@ -152,8 +152,10 @@ async def projecting(log: Log, store: EmbeddedRedis) -> AsyncIterator[Projector]
         yield projector
         assert not running.done(), running.result()
     finally:
-        running.cancel()
-        await asyncio.wait([running])
+        # On Python 3.11 asyncio.wait_for, which the Redis client uses, can swallow a cancellation.
+        while not running.done():
+            running.cancel()
+            await asyncio.wait([running], timeout=0.1)
         await inputs.close()
         await redis.aclose()
 

@@ -14,7 +14,7 @@ from schemas.touchpoints.consent import ConsentChanged
 from schemas.touchpoints.messages import MessageFeedback
 from streams.decisions.effects import Effects
 from tests.simulation.driver import Entry, Task, merged, run
-from tests.simulation.logs import DAY, FEEDBACK, HAPPENINGS, log_of, welcomed, with_feedback
+from tests.simulation.logs import DAY, FEEDBACK, HAPPENINGS, WELCOMES, log_of, with_feedback
 from tests.unit.decisions.builders import circumstances
 
 CAP = 1
@@ -35,7 +35,7 @@ class Run(NamedTuple):
 
 @st.composite
 def runs(draw: st.DrawFn) -> Run:
-    log = log_of(draw(st.sampled_from([welcomed(), []])) + draw(HAPPENINGS))
+    log = log_of(draw(WELCOMES) + draw(HAPPENINGS))
     log = with_feedback(log, run(merged(log), _GIVEN), draw(FEEDBACK))
     return Run(merged(log), run(merged(log), _GIVEN, sizes=[1]))
 

@@ -35,6 +35,7 @@ def _feed(merge: Merge, log: Log, fetched: dict[str, int], topic: str, count: in
     inbox.put_decoded(Tick(times[i], topic, i) for i in range(begin, end))
     fetched[topic] = inbox.position = end
     inbox.last_stable = len(times)
+    inbox.fetched_at = 0
 
 
 def _merged(log: Log) -> list[Item]:
@@ -45,10 +46,10 @@ def _merged(log: Log) -> list[Item]:
     limits = iter(log.limits * 200)
     for topic, count in log.cuts:
         _feed(merge, log, fetched, topic, count)
-        taken += merge.take(next(limits), now=0.0)
+        taken += merge.take(next(limits))
     for topic in TOPICS:
         _feed(merge, log, fetched, topic, 100)
-    while got := merge.take(next(limits), now=0.0):
+    while got := merge.take(next(limits)):
         taken += got
     return taken
 
@@ -76,9 +77,9 @@ def test_a_topic_that_may_have_more_is_never_passed(log: Log) -> None:
         _feed(merge, log, fetched, topic, count)
         unread = [t for t in TOPICS if merge.inboxes[t].position is None or fetched[t] < len(log.times[t])]
         if any(not merge.inboxes[t].decoded for t in unread):
-            assert merge.take(5, now=0.0) == []
+            assert merge.take(5) == []
         else:
-            merge.take(1, now=0.0)
+            merge.take(1)
 
 
 def test_a_topic_read_to_its_end_is_waited_for_no_longer_than_idle() -> None:
@@ -87,19 +88,25 @@ def test_a_topic_read_to_its_end_is_waited_for_no_longer_than_idle() -> None:
     fetched = dict.fromkeys(TOPICS, 0)
     for topic in TOPICS:
         _feed(merge, log, fetched, topic, 9)
-    assert merge.take(1, now=10.0) == []
-    assert merge.waits_for(10.4) == ("touchpoints.consent", "touchpoints.orders")
-    assert merge.idle_left(10.4) is not None
-    assert merge.take(1, now=10.499) == []
-    assert merge.take(1, now=10.5) == [Tick(1, "touchpoints.web", 0)]
+    idle = [merge.inboxes["touchpoints.consent"], merge.inboxes["touchpoints.orders"]]
+    assert merge.take(1) == []
+    assert merge.waits_for() == ("touchpoints.consent", "touchpoints.orders")
+    for inbox in idle:
+        inbox.fetched_at = 499
+    assert merge.take(1) == []
+    idle[0].fetched_at = 500
+    assert merge.waits_for() == ("touchpoints.orders",)
+    idle[1].fetched_at = 500
+    assert merge.take(1) == [Tick(1, "touchpoints.web", 0)]
 
 
 def test_transaction_markers_at_the_end_do_not_hold_the_merge_up() -> None:
     merge = Merge(("touchpoints.web",), idle_ms=0)
     inbox = merge.inboxes["touchpoints.web"]
     inbox.put_decoded([Tick(1, "touchpoints.web", 0)])
+    inbox.fetched_at = 0
     inbox.position, inbox.last_stable, inbox.high_watermark = 3, 3, 3  # offsets 1 and 2 are markers
-    assert merge.take(9, now=0.0) == [Tick(1, "touchpoints.web", 0)]
+    assert merge.take(9) == [Tick(1, "touchpoints.web", 0)]
     assert merge.is_empty
 
 

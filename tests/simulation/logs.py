@@ -98,9 +98,9 @@ def _story(after: st.SearchStrategy[Millis], *kinds: _Kind) -> st.SearchStrategy
 
 _PASSING = _kind("web", "page_viewed")
 _STORIES = st.one_of(
-    _story(_SILENT, _ADDED, _PASSING),
+    _story(_SILENT, _ADDED, _PASSING, _ADDED, _PASSING),
     _story(_SOON, _ADDED, _FAILED),
-    _story(_SILENT, _ADDED, _PASSING, _PLACED),
+    _story(_SILENT, _ADDED, _PASSING, _PLACED, _PLACED),
     _story(_SILENT, _ADDED, _PASSING, _WITHDRAWN),
     _story(_SILENT, _VIEWED, _VIEWED, _PASSING),
     _story(_SOON, _VIEWED, _VIEWED, _PLACED),
@@ -113,6 +113,8 @@ _STORIES = st.one_of(
 HAPPENINGS = st.lists(_STORIES, min_size=3, max_size=12).map(
     lambda told: [each for one in told for each in one]
 )
+WELCOMES = st.sampled_from([True, True, True, False]).map(lambda given: welcomed() if given else [])
+"""Three of four logs begin with customers who allow everything."""
 FEEDBACK = st.lists(
     st.tuples(
         st.integers(0, 30),
@@ -125,7 +127,7 @@ FEEDBACK = st.lists(
 
 
 def welcomed() -> list[Happening]:
-    """Both customers grant everything at the start."""
+    """Both customers allow everything at the start."""
     return [
         Happening(
             0,
@@ -151,7 +153,8 @@ def log_of(happenings: list[Happening]) -> dict[str, list[Entry]]:
             continue
         _append(log, each.touchpoint, f"e{nth}", each.customer, at - each.late_by, each.fields)
     log["clock"] = [Tick(at + DAY * day) for day in range(1, AFTERWARDS // DAY)]
-    log["clock"].insert(0, Change(at + HOUR))
+    if log["around"]:
+        log["around"].append(Change(at + HOUR))
     return log
 
 

@@ -13,7 +13,7 @@ Cause = Literal[
 
 @dataclass(slots=True)
 class Truth:
-    """Filled while events are drawn: what it holds is true of the events drawn so far."""
+    """Filled while events are drawn, ahead of them by at most one visit a customer."""
 
     causes: dict[str, Cause] = field(default_factory=dict)
     """Cart id → why it was left, for each cart left for an hour or longer."""

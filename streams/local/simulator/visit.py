@@ -126,11 +126,11 @@ class Visit:
             for _ in range(rng.randint(1, 3)):
                 yield self._cart("form_error", field="postcode", message="not a postcode")
 
-    def _cart(self, kind: str, **fields: Any) -> Replayed:  # noqa: ANN401 - JSON
+    def _cart(self, kind: str, **fields: Any) -> Replayed:
         assert self.basket is not None
         return self._web(kind, cart_id=self.basket.cart_id, **fields)
 
-    def _web(self, kind: str, **fields: Any) -> Replayed:  # noqa: ANN401 - JSON
+    def _web(self, kind: str, **fields: Any) -> Replayed:
         event = self.shopper.event("web", self.at, kind, session_id=self.visit_id, **fields)
         self.at += self.shopper.rng.randint(3, 90) * SECOND
         return event

@@ -195,6 +195,10 @@ CAUSES: dict[str, tuple[tuple[Arrival, ...], tuple[str, str | None] | None]] = {
     ),
     "a form": ((web("form_error", T0 + 5, cart_id="K1", field="postcode"),), ("form_error", "postcode")),
     "a search in vain": ((searched(T0 + 5, 0),), ("no_results", "oat milk")),
+    "the newest, wherever it was met": (
+        (searched(T0 + 5, 0), failed(T0 + 6)),
+        ("payment_failed", "card refused"),
+    ),
     "a search in vain, then not": ((searched(T0 + 5, 0), searched(T0 + 6, 3)), None),
     "a search in vain before the cart": ((searched(T0 - 5, 0),), None),
     "a search in vain half an hour after": ((searched(T0 + 30 * MINUTE, 0),), ("no_results", "oat milk")),

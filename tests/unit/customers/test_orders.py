@@ -80,6 +80,11 @@ def test_news_of_an_unknown_order_waits_for_it() -> None:
     assert (item(row).shipped, item(row).quantity) == (2, 10)
 
 
+def test_news_of_an_unknown_order_stands_where_the_earliest_of_it_happened() -> None:
+    row = folded(of_item("item_delivered", T0 + 9), placed(T0 + 5, "O2"), of_item("item_shipped", T0 + 1))
+    assert [(each.order_id, each.placed_at) for each in row.orders] == [("O1", T0 + 1), ("O2", T0 + 5)]
+
+
 def test_lines_of_one_product_with_ids_of_their_own_stay_apart_and_without_add_up() -> None:
     two = [product("P1", 3.0, 1) | {"item_id": "L1"}, product("P1", 3.0, 2) | {"item_id": "L2"}]
     row = folded(placed(items=two), of_item("item_delivered", T0 + 1, 2, item_id="L2"))
@@ -110,6 +115,7 @@ def test_an_update_changes_what_it_gives_and_an_older_one_nothing_that_is_known(
 def test_an_order_placed_again_by_another_event_is_not_bought_twice() -> None:
     row = folded(placed(), placed(T0 + 1, total=40.0))
     assert (row.purchases.count, row.purchases.value, len(row.orders)) == (1, 40, 1)
+    assert row.sessions == folded(placed(T0 + 1, total=40.0), placed()).sessions
 
 
 def test_an_item_is_late_once_its_promise_has_passed_and_not_before() -> None:
@@ -161,13 +167,18 @@ def test_a_follow_up_delivery_is_linked_both_ways_and_delivers_the_first_order()
     assert (row.purchases.count, row.purchases.value) == (1, 30)
 
 
+def test_a_follow_up_never_delivers_more_than_was_missing() -> None:
+    row = folded(*supermarket(), of_item("item_delivered", TUESDAY, 4))
+    assert (item(row).delivered, item(row).followed) == (10, 0)
+
+
 @pytest.mark.parametrize("asked", ["O1", "O2"])
 def test_the_timeline_tells_the_order_and_its_follow_up_in_one(asked: str) -> None:
     assert timeline(folded(*supermarket()), asked) == [
         Entry(T0, "placed", "O1", total=30.0),
+        Entry(T0 + 2 * HOUR, "item_delivered", "O1", "P1", 6),
         Entry(T0 + 2 * HOUR, "item_backordered", "O1", "P1", 4, date=TUESDAY),
         Entry(T0 + 3 * HOUR, "follow_up_placed", "O2", date=TUESDAY, total=0.0),
-        Entry(TUESDAY, "item_delivered", "O1", "P1", 6),
         Entry(TUESDAY, "follow_up_delivered", "O2", "P1", 4, total=0.0),
     ]
 

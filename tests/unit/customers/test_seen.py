@@ -43,6 +43,14 @@ def test_ids_that_could_only_be_late_leave_the_window() -> None:
     assert min(row.seen["web"].values()) >= T0 + 119 * MINUTE - HOUR - 11 * MINUTE
 
 
+def test_what_is_just_punctual_stays_when_older_ids_leave() -> None:
+    row = Customer(KEY)
+    for event_id, at in (("old", T0), ("edge", T0 + HOUR), ("new", T0 + 2 * HOUR)):
+        admit(row, "web", event_id, at, T0 + HOUR if event_id == "new" else T0)
+    assert list(row.seen["web"].values()) == [T0 + HOUR, T0 + 2 * HOUR]
+    assert admit(row, "web", "edge", T0 + HOUR, T0 + HOUR) == "duplicate"
+
+
 def test_a_full_window_forgets_what_happened_first_and_never_admits_it_again() -> None:
     row = Customer(KEY)
     # Arriving backwards: the oldest arrival is the newest event.

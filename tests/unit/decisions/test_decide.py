@@ -13,6 +13,7 @@ from streams.triggers.circumstances import Circumstances
 from tests.unit.decisions.builders import (
     AT,
     DAY,
+    HOUR,
     MINUTE,
     candidate,
     circumstances,
@@ -197,3 +198,28 @@ def test_the_new_one_is_not_excepted_when_it_expires_first() -> None:
 
     assert effects.decisions[1].business_key.id == "new"
     assert len(row.held) == len(row.timers) == MAX_HELD
+
+
+def test_what_has_waited_long_is_looked_at_after_an_eighth_more() -> None:
+    row = customer("marketing")
+    paused = circumstances(paused="*")
+    decided(row, candidate(), AT, paused)
+    (held,) = row.held
+    row.held.clear()
+
+    decide(row, candidate(), AT + 8 * HOUR, paused, Effects(), held)
+
+    assert row.timers == {"held:abandonment.cart:cart:k1": AT + 9 * HOUR}
+    assert row.held == [held]
+
+
+def test_a_wait_whose_reason_changes_keeps_its_age() -> None:
+    row, effects = customer("marketing"), Effects()
+    decided(row, candidate(), AT, circumstances(paused="*"))
+    held = row.held.pop()
+
+    decide(row, candidate(), AT + HOUR, circumstances(stale=frozenset({"orders"})), effects, held)
+
+    (changed,) = row.held
+    assert (changed.reason, changed.since) == ("feed_stale", AT)
+    assert changed.decision_id == effects.decisions[0].decision_id != held.decision_id

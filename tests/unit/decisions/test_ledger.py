@@ -1,5 +1,8 @@
 """What the ledger keeps, and what it forgets first."""
 
+import pytest
+from pydantic import ValidationError
+
 from schemas.action import Action
 from schemas.customer import MAX_CONTACTS, Contact, Customer
 from streams.decisions.decide import decide
@@ -51,3 +54,8 @@ def test_a_full_ledger_forgets_what_is_done_with_then_open_service_then_old_mark
     assert kept[0] == {"open", marketing[-1].action_id}
     assert marketing[-1].action_id in kept[-1]
     assert "open" not in kept[1]
+
+
+def test_no_policy_can_ask_for_a_cap_beyond_what_the_ledger_remembers() -> None:
+    with pytest.raises(ValidationError):
+        circumstances(contacts={"cap": MAX_CONTACTS})

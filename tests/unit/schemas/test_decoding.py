@@ -193,6 +193,25 @@ def test_a_mappings_key_never_stands_in_the_pointer(web_decoder: Decoder) -> Non
     assert (rejected.reason, rejected.pointer) == ("wrong_type", "/context/consent")
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"type": "Maria Ruiz"},
+        {"event_time": "Maria Ruiz"},
+        {"email_hash": "Maria Ruiz"},
+        {"schema_version": "Maria Ruiz"},
+        {"product": "Maria Ruiz"},
+        {"product": {"product_id": "p-1", "price": "Maria Ruiz"}},
+        {"context": {"consent": {"Maria Ruiz": "Maria Ruiz"}}},
+        {"event_id": "Maria Ruiz" * 50},
+    ],
+)
+def test_a_refusal_never_repeats_what_the_record_says(web_decoder: Decoder, changes: Payload) -> None:
+    rejected = web_decoder.decode(KEY, encoded(**changes))
+    assert isinstance(rejected, Rejected)
+    assert "Maria" not in rejected.message + rejected.pointer
+
+
 def test_a_touchpoint_of_one_class_names_its_unknown_type() -> None:
     value = encoded(type="perhaps", purpose="marketing", evidence="form")
     rejected = Decoder(consent.TOUCHPOINT, MAX_BYTES).decode(KEY, value)

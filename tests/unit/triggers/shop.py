@@ -44,7 +44,7 @@ class Says:
 class Shop:
     """A customer, what was proposed so far, and the moment, ms after START."""
 
-    def __init__(self, *, profiling: bool = True, **sections: Any) -> None:  # noqa: ANN401
+    def __init__(self, *, profiling: bool = True, **sections: Any) -> None:
         self.row = Customer(key="c:ana")
         self.cart_model, self.churn_model = Says(0.3), Says(0.9)
         self.circumstances = Circumstances(
@@ -60,7 +60,7 @@ class Shop:
         self._events = 0
         self._stream_time = 0
 
-    def happens(self, after: Millis, touchpoint: str, type_: str, **fields: Any) -> list[Candidate]:  # noqa: ANN401
+    def happens(self, after: Millis, touchpoint: str, type_: str, **fields: Any) -> list[Candidate]:
         """An event `after` ms from START; returns what it proposes itself."""
         self._events += 1
         data = {
@@ -91,15 +91,11 @@ class Shop:
 
     def recheck(self, candidate: Candidate, after: Millis) -> Candidate | None:
         """The candidate looked at again, as if it had been held since it arose."""
-        held = Held(
-            candidate.trigger,
-            str(candidate.business_key),
-            "paused",
-            candidate.at,
-            candidate.expires_at,
-            "d1",
-        )
-        return families.recheck(self.row, held, START + after, self.circumstances)
+        return families.recheck(self.row, _held(candidate), START + after, self.circumstances)
+
+    def hold(self, candidate: Candidate) -> None:
+        """The candidate waits in the row."""
+        self.row.held.append(_held(candidate))
 
     @property
     def triggers(self) -> list[str]:
@@ -117,6 +113,11 @@ class Shop:
         return found
 
 
-def product(product_id: str = "p1", **fields: Any) -> dict[str, Any]:  # noqa: ANN401
+def _held(candidate: Candidate) -> Held:
+    key = str(candidate.business_key)
+    return Held(candidate.trigger, key, "paused", candidate.at, candidate.expires_at, "d1")
+
+
+def product(product_id: str = "p1", **fields: Any) -> dict[str, Any]:
     """A product as an event names it."""
     return {"product_id": product_id, "name": f"Product {product_id}", "price": 10.0, **fields}

@@ -1,5 +1,7 @@
 """Abandonment at its edges: what restarts, what ends, what outranks, what is said."""
 
+from typing import Any
+
 import pytest
 
 from schemas.touchpoints.web import CartEvent
@@ -8,16 +10,14 @@ from tests.unit.triggers.shop import DAY, HOUR, MINUTE, START, Shop, product
 CART, CHECKOUT, BROWSE = "abandonment.cart", "abandonment.checkout", "abandonment.browse"
 
 
-def shop_with_cart(cart_id: str = "k1", **sections: object) -> Shop:
+def shop_with_cart(cart_id: str = "k1", **sections: Any) -> Shop:
     shop = Shop(**sections)
     assert not shop.happens(0, "web", "product_added", cart_id=cart_id, product=product())
     return shop
 
 
 def order(shop: Shop, after: int, order_id: str = "o1", **fields: object) -> None:
-    shop.happens(
-        after, "orders", "order_placed", order_id=order_id, items=[product()], total=10.0, **fields
-    )
+    shop.happens(after, "orders", "order_placed", order_id=order_id, items=[product()], total=10.0, **fields)
 
 
 def test_a_cart_is_announced_exactly_when_its_silence_is_over() -> None:
@@ -158,6 +158,39 @@ def test_of_two_carts_left_in_one_silence_the_checkout_is_announced() -> None:
     shop.happens(MINUTE, "web", "checkout_started", cart_id="k1")
     shop.until(1 * DAY)
     assert [(each.trigger, str(each.business_key)) for each in shop.proposed] == [(CHECKOUT, "cart:k1")]
+
+
+def test_a_cart_left_after_another_was_announced_is_a_case_of_its_own() -> None:
+    shop = shop_with_cart("k1")
+    shop.happens(MINUTE, "web", "checkout_started", cart_id="k1")
+    shop.until(2 * HOUR)
+    shop.happens(5 * HOUR, "web", "product_added", cart_id="k2", product=product("p2"))
+    shop.until(1 * DAY)
+    assert [(each.trigger, str(each.business_key)) for each in shop.proposed] == [
+        (CHECKOUT, "cart:k1"),
+        (CART, "cart:k2"),
+    ]
+
+
+def test_an_order_from_one_cart_ends_what_was_left_in_the_others_too() -> None:
+    shop = shop_with_cart("k1")
+    shop.happens(MINUTE, "web", "product_added", cart_id="k2", product=product("p2"))
+    shop.happens(
+        2 * MINUTE, "orders", "order_placed", order_id="o1", cart_id="k2", items=[product("p2")], total=1
+    )
+    shop.until(1 * DAY)
+    assert CART not in shop.triggers
+
+
+def test_emptying_one_cart_is_not_activity_in_another() -> None:
+    shop = shop_with_cart("k1")
+    shop.happens(MINUTE, "web", "product_added", cart_id="k2", product=product("p2"))
+    shop.happens(MINUTE, "web", "checkout_started", cart_id="k2")
+    shop.until(2 * HOUR)
+    shop.happens(3 * HOUR, "web", "product_removed", product=product("p2"))
+    assert [cart.cart_id for cart in shop.row.carts] == ["k1"]
+    shop.until(6 * HOUR)
+    assert shop.triggers == [CHECKOUT]
 
 
 def test_an_emptied_cart_is_not_announced() -> None:

@@ -1,0 +1,144 @@
+"""`pulpero demo`: real Kafka, real customers, real actions, and why."""
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import takewhile
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from streams import logs
+from streams.cli.observed import Observer, Scrape, scrape
+from streams.cli.screen import Screen
+from streams.cli.terminal import refuse
+from streams.clock import wall_millis
+from streams.local.demo import Running, running
+from streams.local.program import StackError
+from streams.local.replay import Progress, ReplayFailed, replay
+from streams.local.replayed import Replayed
+from streams.local.sources import demo as demo_events
+from streams.local.stack import STATE_FOLDER
+
+DAY_PER_SECOND = 86_400.0
+REFRESH_SECONDS = 0.5
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command()
+    def demo(
+        headless: Annotated[bool, typer.Option("--headless", help="No screen; for machines.")] = False,
+        seconds: Annotated[
+            float | None, typer.Option("--seconds", min=1, help="Stop after so long; default: Ctrl-C.")
+        ] = None,
+        report: Annotated[
+            Path | None, typer.Option("--report", dir_okay=False, help="Write what happened as JSON.")
+        ] = None,
+        speed: Annotated[
+            float, typer.Option("--speed", min=1, help="Seconds of event time a second.")
+        ] = DAY_PER_SECOND,
+        customers: Annotated[
+            int, typer.Option("--customers", min=1, max=1_000_000, help="Simulated customers.")
+        ] = 300,
+        seed: Annotated[int, typer.Option("--seed", help="Of the simulated shop.")] = 7,
+        language: Annotated[str, typer.Option("--language", help="Of the reasons: es or en.")] = "en",
+    ) -> None:
+        """Start Kafka, Redis and a worker, stream customers' behaviour through, and show what follows.
+
+        Real purchases of UCI Online Retail among a simulated shop's visits; a year passes in six minutes.
+        """
+        if language not in ("es", "en"):
+            refuse(f"--language {language}: es or en")
+        if headless and seconds is None:
+            refuse("--headless goes on for ever: give it --seconds")
+        logs.configure(as_json=False)
+        console = Console()
+        console.print("Starting Apache Kafka, Redis, a worker and the projector …")
+        try:
+            with running(STATE_FOLDER / "demo") as stage:
+                events, _ = demo_events(seed, wall_millis() - 370 * 86_400_000, customers)
+                show = Show(stage, events, speed)
+                final = show.run(None if headless else Screen(console, stage.environment, language), seconds)
+        except (StackError, ReplayFailed) as fault:
+            refuse(str(fault))
+        if report is not None:
+            report.write_bytes(orjson.dumps(final, option=orjson.OPT_INDENT_2))
+        console.print(f"{final['events']} events, {sum(final['actions_by_trigger'].values())} actions.")
+
+
+class Show:
+    """One run of the demo: a replay in a thread of its own, an observer, and what they have shown so far."""
+
+    def __init__(self, stage: Running, events: Iterator[Replayed], speed: float) -> None:
+        self._stage = stage
+        self._events = takewhile(lambda event: event.at <= wall_millis(), events)
+        self._speed = speed
+        self._stop = threading.Event()
+        self._failure: ReplayFailed | None = None
+        self._observer = Observer(stage.settings)
+        self._at: int | None = None
+
+    def run(self, screen: Screen | None, seconds: float | None) -> dict[str, Any]:
+        """Go on until the time is up, the events end or Ctrl-C; the report. Raises ReplayFailed."""
+        self._observer.start()
+        replaying = threading.Thread(target=self._replay, name="replay", daemon=True)
+        began = time.monotonic()
+        replaying.start()
+        last: Scrape | None = None
+        try:
+            with Live(screen, console=screen.console, screen=False) if screen else _Nothing():
+                while seconds is None or time.monotonic() - began < seconds:
+                    self._stop.wait(REFRESH_SECONDS)
+                    last = scrape(self._stage.settings.metrics_port) or last
+                    if screen is not None and last is not None:
+                        at = datetime.fromtimestamp(self._at / 1000, UTC) if self._at else None
+                        screen.update(self._observer.seen, last, time.monotonic() - began, at)
+                    if self._failure is not None:
+                        raise self._failure
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self._stop.set()
+            replaying.join()
+            self._observer.stop()
+        return self._report(last, time.monotonic() - began)
+
+    def _replay(self) -> None:
+        try:
+            replay(
+                self._events,
+                self._stage.settings,
+                speed=self._speed,
+                stop=self._stop,
+                on_progress=self._note,
+            )
+        except ReplayFailed as failure:
+            self._failure = failure
+
+    def _note(self, progress: Progress) -> None:
+        self._at = progress.at
+
+    def _report(self, last: Scrape | None, seconds: float) -> dict[str, Any]:
+        seen = self._observer.seen
+        return {
+            "events": last.events if last else 0,
+            "actions_by_trigger": dict(seen.actions_by_trigger.most_common()),
+            "suppressions_by_reason": dict(seen.suppressions_by_reason.most_common()),
+            "dead_letters": seen.dead_letters,
+            "events_per_s": round(last.events / seconds, 1) if last else 0.0,
+            "latency_ms": {"p50": last.latency.p50, "p99": last.latency.p99} if last else None,
+            "timer_delay_ms": {"p50": last.timer_delay.p50, "p99": last.timer_delay.p99} if last else None,
+        }
+
+
+class _Nothing:
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...

@@ -1,0 +1,186 @@
+"""`pulpero explain`: one customer's row, orders, and what was decided for them and why. Needs only Kafka."""
+
+import time
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+import orjson
+import typer
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.table import Table
+
+from schemas.action import moment
+from schemas.customer import Customer, Order
+from schemas.decision import Decision
+from schemas.event import Millis
+from schemas.topics import changelog
+from streams.cli.records import Reader
+from streams.cli.story import Story, find, story_of
+from streams.cli.terminal import plain, read_settings, refuse
+from streams.customers.portrait import Language, portrait
+from streams.serving.layout import identifiers
+
+_WORDS: dict[Language, dict[str, str]] = {
+    "es": {
+        "orders": "Pedidos",
+        "decisions": "Qué se decidió y por qué",
+        "when": "cuándo (UTC)",
+        "what": "qué",
+        "outcome": "resultado",
+        "why": "por qué",
+        "seen": "lo que se vio",
+        "fired": "enviada",
+        "deferred": "aplazada",
+        "suppressed": "descartada",
+        "nothing": "Todavía no se ha decidido nada.",
+        "no_orders": "Sin pedidos.",
+        "follows": "entrega lo que faltaba de",
+        "promised": "prometido para el",
+        "timers": "Próximos momentos",
+    },
+    "en": {
+        "orders": "Orders",
+        "decisions": "What was decided and why",
+        "when": "when (UTC)",
+        "what": "what",
+        "outcome": "outcome",
+        "why": "why",
+        "seen": "what was seen",
+        "fired": "fired",
+        "deferred": "deferred",
+        "suppressed": "suppressed",
+        "nothing": "Nothing has been decided yet.",
+        "no_orders": "No orders.",
+        "follows": "delivers what was missing of",
+        "promised": "promised for",
+        "timers": "Next moments",
+    },
+}
+
+
+class LanguageOption(StrEnum):
+    """The languages of the texts."""
+
+    ES = "es"
+    EN = "en"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command `explain`."""
+    app.command()(explain)
+
+
+def explain(
+    customer: Annotated[
+        str,
+        typer.Argument(help="A key (`c:42`) or any identifier (`42`, a loyalty card).", show_default=False),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    language: Annotated[LanguageOption, typer.Option(help="Language of the texts.")] = LanguageOption.EN,
+) -> None:
+    """Who CUSTOMER is, what happened to the orders, and what was decided and why."""
+    settings = read_settings()
+    with Reader(settings.bootstrap) as reader:
+        row = find(reader, changelog(settings.app_id), customer)
+        if row is None:
+            refuse(f"{customer}: no such customer")
+        story = story_of(reader, row)
+    now = row.last_seen if settings.time == "events" else int(time.time() * 1000)
+    chosen: Language = language.value
+    if as_json:
+        plain().print(orjson.dumps(_as_object(story, now, chosen)).decode())
+    else:
+        Console(highlight=False, markup=False).print(_as_screen(story, now, chosen))
+
+
+def _as_object(story: Story, now: Millis, language: Language) -> dict[str, Any]:
+    row = msgspec.structs.asdict(story.row)
+    return {
+        "customer_key": story.row.key,
+        "portrait": portrait(story.row, now, language),
+        "row": orjson.loads(msgspec.json.encode({name: _named(value) for name, value in row.items()})),
+        "decisions": [each.model_dump(mode="json") for each in story.decisions],
+        "reasons": {
+            action_id: getattr(action.reason_internal, language)
+            for action_id, action in story.actions.items()
+        },
+    }
+
+
+def _named(value: object) -> object:
+    """A row's value with its fields' names: packed they have none."""
+    if isinstance(value, msgspec.Struct):
+        return {name: _named(field) for name, field in msgspec.structs.asdict(value).items()}
+    if isinstance(value, list):
+        return [_named(each) for each in value]
+    if isinstance(value, dict):
+        return {str(name): _named(each) for name, each in value.items()}
+    return value
+
+
+def _as_screen(story: Story, now: Millis, language: Language) -> Group:
+    row, words = story.row, _WORDS[language]
+    known = sorted(identifiers(row))
+    title = row.key if not known else f"{row.key}  ({', '.join(known)})"
+    return Group(
+        Panel("\n".join([*portrait(row, now, language), *_timers(row, words)]), title=title),
+        Panel(_orders(row, words), title=words["orders"]),
+        Panel(_decisions(story, language), title=words["decisions"]),
+    )
+
+
+def _timers(row: Customer, words: dict[str, str]) -> list[str]:
+    soonest = sorted(row.timers.items(), key=lambda each: (each[1], each[0]))[:3]
+    named = ", ".join(f"{timer} {_minute(due)}" for timer, due in soonest)
+    return [f"{words['timers']}: {named}"] if named else []
+
+
+def _orders(row: Customer, words: dict[str, str]) -> str:
+    lines = [line for order in row.orders for line in _order(order, words)]
+    return "\n".join(lines) or words["no_orders"]
+
+
+def _order(order: Order, words: dict[str, str]) -> list[str]:
+    follows = f", {words['follows']} {order.follows}" if order.follows else ""
+    money = f"{order.total:.2f} {order.currency or ''}".rstrip()
+    lines = [f"{_minute(order.placed_at)}  {order.order_id}  {order.state}  {money}{follows}"]
+    for item in order.items:
+        promised = f", {words['promised']} {_minute(item.promised_at)}" if item.promised_at else ""
+        follow_up = f" → {item.follow_up_order_id}" if item.follow_up_order_id else ""
+        name = item.name or item.product_id
+        lines.append(f"    {item.quantity:g} x {name}: {item.state}{promised}{follow_up}")
+    return lines
+
+
+def _decisions(story: Story, language: Language) -> Table | str:
+    words = _WORDS[language]
+    if not story.decisions:
+        return words["nothing"]
+    table = Table(box=None, pad_edge=False, expand=True)
+    for column in ("when", "what", "outcome", "why", "seen"):
+        table.add_column(words[column], overflow="fold")
+    for decision in story.decisions:
+        seen = ", ".join(f"{each.name}={each.value}" for each in decision.conditions)
+        table.add_row(
+            f"{decision.at:%Y-%m-%d %H:%M}",
+            f"{decision.trigger} {decision.business_key}",
+            words[decision.outcome],
+            _why(decision, story, language),
+            seen,
+        )
+    return table
+
+
+def _why(decision: Decision, story: Story, language: Language) -> str:
+    for action_id in decision.action_ids:
+        if action_id in story.actions:
+            text: str = getattr(story.actions[action_id].reason_internal, language)
+            return text
+    stopped = [f"{gate.gate}: {gate.reason}" for gate in decision.gates if gate.outcome != "passed"]
+    return "; ".join(stopped) or decision.reason_code
+
+
+def _minute(at: Millis) -> str:
+    return f"{moment(at):%Y-%m-%d %H:%M}"

@@ -1,0 +1,151 @@
+"""What a screen shows of a running application: its actions, decisions and dead letters, and its metrics."""
+
+import threading
+import urllib.request
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import cast
+from urllib.error import URLError
+
+from confluent_kafka import Consumer, Message, TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
+
+from schemas.action import Action, from_kafka
+from schemas.decision import Decision
+from schemas.topics import ACTIONS, DEAD_LETTERS, DECISIONS
+from streams.settings import Settings
+
+NEWEST = 200
+
+
+@dataclass
+class Observed:
+    """Counts since the beginning, and the newest actions (newest last)."""
+
+    actions_by_trigger: Counter[str] = field(default_factory=Counter)
+    cancelled: int = 0
+    suppressions_by_reason: Counter[str] = field(default_factory=Counter)
+    dead_letters: int = 0
+    newest: deque[Action] = field(default_factory=lambda: deque(maxlen=NEWEST))
+
+
+class Observer(threading.Thread):
+    """Reads the output topics, committed records only, until `stop`."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(name="observer", daemon=True)
+        self.seen = Observed()
+        self._settings = settings
+        self._done = threading.Event()
+
+    def stop(self) -> None:
+        """Cease to read."""
+        self._done.set()
+        self.join()
+
+    def run(self) -> None:
+        """Read from the beginning."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self._settings.bootstrap,
+                "group.id": "not-used",
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "log_level": 0,
+            }
+        )
+        consumer.assign(
+            [
+                TopicPartition(topic, number, 0)
+                for topic in (ACTIONS, DECISIONS, DEAD_LETTERS)
+                for number in range(self._settings.partitions)
+            ]
+        )
+        while not self._done.is_set():
+            for message in consumer.consume(500, 0.2):
+                if message.error() is None:
+                    self._take(message)
+        consumer.close()
+
+    def _take(self, message: Message) -> None:
+        value, seen = message.value() or b"", self.seen
+        if message.topic() == ACTIONS:
+            said = from_kafka(value, _headers(message))
+            if isinstance(said, Action):
+                seen.actions_by_trigger[said.trigger] += 1
+                seen.newest.append(said)
+            else:
+                seen.cancelled += 1
+        elif message.topic() == DECISIONS:
+            decision = Decision.model_validate_json(value)
+            if decision.outcome == "suppressed":
+                seen.suppressions_by_reason[decision.reason_code] += 1
+        else:
+            seen.dead_letters += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Quantiles:
+    """Of a histogram, in ms, interpolated within its buckets; None while it is empty."""
+
+    p50: float | None
+    p99: float | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """One look at a worker's /metrics."""
+
+    events: int
+    latency: Quantiles
+    timer_delay: Quantiles
+
+
+def scrape(port: int) -> Scrape | None:
+    """Read a worker's metrics on this machine; None if it does not answer."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=2.0) as answer:
+            text = answer.read().decode()
+    except (URLError, OSError):
+        return None
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    buckets: dict[str, list[tuple[float, float]]] = {}
+    events = 0.0
+    for sample in samples:
+        if sample.name == "pulpero_consumed_total":
+            events += sample.value
+        elif sample.name.endswith("_bucket"):
+            buckets.setdefault(sample.name, []).append((float(sample.labels["le"]), sample.value))
+    return Scrape(
+        int(events),
+        quantiles(buckets.get("pulpero_event_to_action_seconds_bucket", ())),
+        quantiles(buckets.get("pulpero_timer_delay_seconds_bucket", ())),
+    )
+
+
+def quantiles(buckets: Iterable[tuple[float, float]]) -> Quantiles:
+    """Of cumulative buckets (upper bound in seconds, count), as PromQL's histogram_quantile interpolates."""
+    ordered = sorted(buckets)
+    total = ordered[-1][1] if ordered else 0.0
+    return Quantiles(_quantile(ordered, 0.5, total), _quantile(ordered, 0.99, total), int(total))
+
+
+def _quantile(buckets: list[tuple[float, float]], share: float, total: float) -> float | None:
+    if not total:
+        return None
+    below, lower = 0.0, 0.0
+    for bound, count in buckets:
+        if count >= share * total:
+            if bound == float("inf"):
+                return lower * 1000
+            inside = (share * total - below) / (count - below)
+            return (lower + (bound - lower) * inside) * 1000
+        below, lower = count, bound
+    return None
+
+
+def _headers(message: Message) -> list[tuple[str, bytes]]:
+    headers = cast("list[tuple[str, bytes]] | None", message.headers())
+    return headers or []

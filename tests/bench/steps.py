@@ -1,0 +1,84 @@
+"""Where an event's microseconds go: the steps of a batch, in one process, without Kafka."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+from prometheus_client import CollectorRegistry
+
+from models.scorers import cold_start
+from schemas.decoding import Decoder
+from schemas.event import Arrival, Event, Millis, happened_at
+from schemas.policy import Policy
+from schemas.touchpoints import load
+from streams.engine.batch import Batch
+from streams.engine.merge import Merge
+from streams.engine.outputs import Outputs
+from streams.engine.state import TaskState
+from streams.engine.store import Store, packed_rows
+from streams.metrics import Metrics, Tally
+from streams.triggers.circumstances import Circumstances
+from streams.triggers.feeds import FeedTracker
+
+BATCH = 1_000
+
+
+def measure(mix: list[tuple[str, bytes, bytes, Millis]]) -> dict[str, float]:
+    """µs per event of each step: decode, merge, advance (fold, timers, decisions), pack, encode."""
+    gc.set_threshold(50_000, 20, 100)
+    spent: dict[str, float] = {}
+
+    @contextmanager
+    def timed(step: str) -> Iterator[None]:
+        began = perf_counter()
+        yield
+        spent[step] = spent.get(step, 0.0) + perf_counter() - began
+
+    with timed("decode"):
+        arrivals = _decoded(mix)
+    merge = Merge(tuple({arrival.topic for arrival in arrivals}), 0)
+    for arrival in arrivals:
+        merge.inboxes[arrival.topic].decoded.append(arrival)
+    for inbox in merge.inboxes.values():
+        inbox.position = inbox.last_stable = inbox.fetched_at = 0
+    with timed("merge"):
+        items = merge.take(len(arrivals))
+    state, outputs = _task(), Outputs("changelog", 1 << 20)
+    for begin in range(0, len(items), BATCH):
+        batch = Batch(items[begin : begin + BATCH])
+        with timed("advance"):
+            state.advance(batch, BATCH)
+        with timed("pack"):
+            rows = packed_rows(batch.rows)
+        with timed("encode"):
+            list(outputs.records(batch, rows, None, state.task_row()))
+        state.store.show(rows)
+    return {step: seconds / len(mix) * 1e6 for step, seconds in spent.items()}
+
+
+def _decoded(mix: list[tuple[str, bytes, bytes, Millis]]) -> list[Arrival]:
+    decoders = {touchpoint.name: Decoder(touchpoint, 1 << 18) for touchpoint in load()}
+    arrivals = []
+    for offset, (touchpoint, key, value, at) in enumerate(mix):
+        event = decoders[touchpoint].decode(key, value)
+        if not isinstance(event, Event):
+            raise TypeError(f"the mix has an event that is none: {event}")
+        arrivals.append(
+            Arrival(
+                event, happened_at(event, at), touchpoint, f"touchpoints.{touchpoint}", offset, key, at, value
+            )
+        )
+    return arrivals
+
+
+def _task() -> TaskState:
+    policy = Policy(version="bench")
+    circumstances = Circumstances(
+        policy=policy,
+        policy_version="bench",
+        scorers=cold_start(),
+        feeds=FeedTracker(policy.feeds),
+        allowed_lateness_ms={touchpoint.name: touchpoint.allowed_lateness_ms for touchpoint in load()},
+    )
+    return TaskState(0, 1, Store(20_000), circumstances, Tally(Metrics(CollectorRegistry())))

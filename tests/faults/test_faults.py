@@ -1,0 +1,119 @@
+"""Workers are killed by pid while events flow; what they leave behind is what an oracle works out.
+
+The seed is printed; `PULPERO_FAULT_SEED=…` runs it again.
+"""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from streams.local.stack import embedded
+from tests.broker.workers import Deployment, Worker, deployment
+from tests.faults import comparing
+from tests.faults.oracle import murmur2, refold
+from tests.faults.stream import Sent, portions
+
+pytestmark = [pytest.mark.broker, pytest.mark.faults, pytest.mark.xdist_group("faults")]
+
+PARTITIONS = 4
+CUSTOMERS, DAYS, PORTION = 100, 20, 60
+PACE_SECONDS = 0.2
+OPEN_FIRST = 0.75
+"""Share of the moments that wait until the worker has opened its tasks."""
+POLICY = Path(__file__).with_name("policy.yaml")
+
+SCHEDULE = (
+    *("replace", "replace", "grow"),
+    *("replace", "replace", "replace", "grow"),
+    *("replace", "replace", "replace", "drop", "drop", "replace"),
+)
+"""What happens at each seeded moment. `replace` and `drop` are kill -9: eleven of them, with 1, 2, 3 and 1 workers."""
+
+
+@pytest.fixture(scope="module")
+def kafka() -> Iterator[str]:
+    with embedded(with_redis=False) as stack:
+        yield stack.bootstrap
+
+
+def test_eleven_kills_among_one_two_three_and_one_workers_leave_no_trace(kafka: str) -> None:
+    seed = int(os.environ.get("PULPERO_FAULT_SEED") or time.time_ns() % 1_000_000)
+    sys.stdout.write(f"PULPERO_FAULT_SEED={seed}\n")
+    settings = {"time": "events", "idle_ms": 120_000, "session_timeout_ms": 3_000, "batch_records": 60}
+    with deployment(kafka, partitions=PARTITIONS, policy=POLICY, **settings) as shop:
+        feeder = Feeder(shop, portions(seed, CUSTOMERS, DAYS, PORTION), len(SCHEDULE))
+        alive = disturb(shop, feeder, Random(f"kills:{seed}"))
+        feeder.finish()
+        # The very last clock record of a topic waits for more of the other topics.
+        shop.await_offsets({place: end - 1 for place, end in shop.ends().items()}, 90)
+        written = comparing.written(shop)
+        expected = refold(comparing.inputs(shop), PARTITIONS)
+        assert [worker.stop() for worker in alive] == [0] * len(alive)
+
+    comparing.assert_letters(written, expected)
+    comparing.assert_rows(written, expected)
+    comparing.assert_decisions(written, expected)
+    comparing.assert_actions(written, expected)
+    comparing.assert_lapses(written, expected)
+
+
+class Feeder:
+    """Sends the stream from a thread of its own: an even part of it for each step of the schedule."""
+
+    def __init__(self, shop: Deployment, stream: list[list[Sent]], steps: int) -> None:
+        self._shop, self._stream = shop, stream
+        self._allowed = threading.Semaphore(0)
+        self._a_step = -(-len(stream) // steps)
+        self._thread = threading.Thread(target=self._feed, daemon=True)
+        self._thread.start()
+
+    def step(self) -> None:
+        """Let the next part flow."""
+        self._allowed.release(self._a_step)
+
+    def finish(self) -> None:
+        """Wait until everything is sent."""
+        self._thread.join(60)
+        assert not self._thread.is_alive()
+
+    def _feed(self) -> None:
+        for portion in self._stream:
+            self._allowed.acquire()
+            for sent in portion:
+                send(self._shop, sent)
+            self._shop.producer.flush()
+            time.sleep(PACE_SECONDS)
+
+
+def disturb(shop: Deployment, feeder: Feeder, rng: Random) -> list[Worker]:
+    """Kill and start workers at seeded moments of their work, or of their opening; returns those left."""
+    alive = [shop.start()]
+    for what in SCHEDULE:
+        feeder.step()
+        chosen = alive[rng.randrange(len(alive))]
+        if rng.random() < OPEN_FIRST:
+            chosen.await_ready()
+        time.sleep(rng.uniform(0.2, 2.5))  # the moment is part of the schedule
+        if what != "grow":
+            assert chosen.is_running, chosen.said
+            chosen.kill()
+            alive.remove(chosen)
+        if what != "drop":
+            alive.append(shop.start())
+    return alive
+
+
+def send(shop: Deployment, sent: Sent) -> None:
+    """One record to where its key belongs, a misplaced one to its neighbour, a clock record everywhere."""
+    if sent.key is None:
+        for number in range(PARTITIONS):
+            shop.send(sent.touchpoint, None, sent.value, partition=number, headers=sent.headers)
+        return
+    right = murmur2(sent.key.encode()) % PARTITIONS
+    shop.send(sent.touchpoint, sent.key, sent.value, partition=(right + sent.misplaced) % PARTITIONS)
