@@ -41,6 +41,17 @@ class Settings(BaseSettings):
     max_record_bytes: int = Field(default=262_144, ge=1_024, le=900_000)
     max_row_bytes: int = Field(default=524_288, ge=1_024, le=900_000)
     idle_ms: int | None = Field(default=None, ge=0)
-    """How long the merge waits for a topic read to its end; None: 0 live, 500 with `time: events`."""
+    """How long the merge waits for a topic read to its end; None: 0 live, 5,000 with `time: events`.
+
+    With `time: events` that is a precaution: whoever writes events tells every partition the time, in-band, so
+    that no topic is ever waited for longer than that takes.
+    """
     watchdog_seconds: float = Field(default=60.0, gt=0)
     """Without progress of an opening, a merge or a commit for so long, the process ends."""
+
+    @property
+    def idle(self) -> int:
+        """`idle_ms`, or the default of this deployment's way to tell time."""
+        if self.idle_ms is not None:
+            return self.idle_ms
+        return 0 if self.time == "live" else 5_000

@@ -26,7 +26,7 @@ class Observed:
     actions_by_trigger: Counter[str] = field(default_factory=Counter)
     cancelled: int = 0
     suppressions_by_reason: Counter[str] = field(default_factory=Counter)
-    dead_letters: int = 0
+    dead_letters_by_reason: Counter[str] = field(default_factory=Counter)
     newest: deque[Action] = field(default_factory=lambda: deque(maxlen=NEWEST))
 
 
@@ -82,7 +82,7 @@ class Observer(threading.Thread):
             if decision.outcome == "suppressed":
                 seen.suppressions_by_reason[decision.reason_code] += 1
         else:
-            seen.dead_letters += 1
+            seen.dead_letters_by_reason[dict(_headers(message))["reason"].decode()] += 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class Reader:
                 "auto.offset.reset": "error",
                 "isolation.level": "read_committed",
                 "enable.partition.eof": True,
+                "fetch.wait.max.ms": 20,
                 "log_level": 0,
             }
         )
@@ -75,9 +76,9 @@ class Reader:
 
     def to_end(self, topic: str, partitions: Iterable[int] | None = None) -> Iterator[Record]:
         """The records of these partitions (None: of all) up to their present end."""
-        numbers: Sequence[int] = (
-            range(self.partition_count(topic)) if partitions is None else sorted(set(partitions))
-        )
+        # Asking for the count also tells librdkafka the leaders, which it would look up a second later.
+        every: Sequence[int] = range(self.partition_count(topic))
+        numbers = every if partitions is None else sorted(set(partitions))
         self._consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in numbers])
         ended: set[int] = set()
         while len(ended) < len(numbers):

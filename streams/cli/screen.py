@@ -61,7 +61,7 @@ def _figures(seen: Observed, scrape: Scrape, seconds: float, at: datetime | None
     line = (
         f"event time {when}   events {scrape.events:,} ({scrape.events / max(seconds, 1e-9):,.0f}/s)   "
         f"event → action p50 / p99 {latency}   actions {sum(seen.actions_by_trigger.values()):,}   "
-        f"called back {seen.cancelled:,}   dead letters {seen.dead_letters:,}"
+        f"called back {seen.cancelled:,}   dead letters {sum(seen.dead_letters_by_reason.values()):,}"
     )
     return Panel(Text(line), title="Pulpero")
 

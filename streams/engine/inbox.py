@@ -59,7 +59,7 @@ class Inbox:
         self.high_watermark: int | None = None
         self.fetched_at: Millis | None = None
         self.ended_at: Millis | None = None
-        """Wall ms of the first fetch that saw it at its end since it last had something."""
+        """Wall ms of the first fetch that saw it at its end while others had something to give."""
 
     def put(self, records: Iterable[RawRecord]) -> None:
         """Append what was fetched."""

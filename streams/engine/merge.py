@@ -10,7 +10,7 @@ class Merge:
     """Merges the inboxes of one task: smallest event time first, ties by topic name, then by offset.
 
     It never passes a topic whose inbox is empty while more of it may be readable. A topic read to its end is
-    waited for `idle_ms` at most. For a frozen log the order is a function of the log alone. A refused record,
+    waited for `idle_ms` at most, from when it holds somebody up. For a frozen log the order is a function of the log alone. A refused record,
     which has no time (BEGINNING_OF_TIME), follows its predecessor at once.
     """
 
@@ -22,6 +22,10 @@ class Merge:
     def take(self, limit: int) -> list[Item]:
         """Up to `limit` items that may be taken now."""
         taken: list[Item] = []
+        if self.is_waiting_for_input:
+            for inbox in self._ordered:
+                inbox.ended_at = None
+            return taken
         while len(taken) < limit:
             first, bound = self._two_smallest()
             if first is None:
@@ -31,9 +35,14 @@ class Merge:
 
     def waits_for(self) -> tuple[str, ...]:
         """The topics that hold up others that have something to give."""
-        if not any(inbox.decoded for inbox in self._ordered):
+        if self.is_waiting_for_input:
             return ()
         return tuple(inbox.topic for inbox in self._ordered if self._must_wait_for(inbox))
+
+    @property
+    def is_waiting_for_input(self) -> bool:
+        """Nothing is decoded: nobody is held up."""
+        return not any(inbox.decoded for inbox in self._ordered)
 
     @property
     def is_empty(self) -> bool:

@@ -92,10 +92,6 @@ class Task:
         self._with = surroundings
         settings = surroundings.settings
         self._changelog = Changelog(settings, surroundings.changelog_topic, number, state.store)
-        idle_ms = (
-            settings.idle_ms if settings.idle_ms is not None else (0 if settings.time == "live" else 500)
-        )
-        self._idle_ms = idle_ms
         self.merge = self._new_merge()
         self._transaction: Transaction | None = None
         self._woken = asyncio.Event()
@@ -136,7 +132,7 @@ class Task:
             raise TaskBroken(f"task {self.number} failed {failures} times in a row; see the log above")
 
     def _new_merge(self) -> Merge:
-        return Merge(tuple(self._with.decoders), self._idle_ms)
+        return Merge(tuple(self._with.decoders), self._with.settings.idle)
 
     @property
     def _is_wanted(self) -> bool:

@@ -5,7 +5,9 @@ from itertools import islice
 import orjson
 from confluent_kafka import Producer
 
+from schemas.clock import encode_clock
 from schemas.event import Millis
+from schemas.touchpoints import load
 from streams.local.simulator.shop import Shop
 from streams.settings import Settings
 
@@ -23,7 +25,7 @@ def events(count: int, customers: int) -> list[tuple[str, bytes, bytes, Millis]]
 
 
 def load_into(settings: Settings, mix: list[tuple[str, bytes, bytes, Millis]]) -> None:
-    """Write them to the touchpoints' topics, partitioned as the contract says."""
+    """Write them to the touchpoints' topics, partitioned as the contract says, and last the time reached."""
     producer = Producer(
         {
             "bootstrap.servers": settings.bootstrap,
@@ -35,5 +37,9 @@ def load_into(settings: Settings, mix: list[tuple[str, bytes, bytes, Millis]]) -
     for touchpoint, key, value, _ in mix:
         producer.produce(f"touchpoints.{touchpoint}", key=key, value=value)
         producer.poll(0)
+    at_the_end, headers = encode_clock(mix[-1][3])
+    for each in load():
+        for partition in range(settings.partitions):
+            producer.produce(each.topic, value=at_the_end, headers=list(headers), partition=partition)
     if left := producer.flush(60):
         raise RuntimeError(f"{left} records were not delivered")

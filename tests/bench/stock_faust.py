@@ -55,7 +55,7 @@ def build(bootstrap: str, partitions: int, count: int, app_id: str) -> faust.App
                 seen["began"], seen["cpu"] = time.perf_counter(), time.process_time()
             message = event.message
             decoded = decoders[message.topic].decode(message.key, message.value)
-            if isinstance(decoded, Event):
+            if message.key is not None and isinstance(decoded, Event):
                 appended_at = int(message.timestamp * 1000)
                 arrival = Arrival(
                     decoded,

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager
 from functools import wraps
 from pathlib import Path
@@ -16,12 +16,15 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
+from schemas.action import BusinessKey, moment
 from schemas.customer import Customer, Identity, pack
+from schemas.decision import Decision
 from streams.local import redis as embedded_redis
 from streams.local.program import Program, free_port
 from streams.metrics import ProjectorMetrics
 from streams.serving.connection import connect
 from streams.serving.inputs import Inputs
+from streams.serving.layout import MAX_DECISIONS
 from streams.serving.projector import Projector
 from streams.serving.sink import Sink
 from streams.serving.view import View
@@ -86,9 +89,11 @@ class Log:
         while time.monotonic() < deadline:
             self.write(customers=20)
 
-    def decide(self, key: str, value: bytes) -> None:
+    def decide(self, key: str, numbers: Iterable[int]) -> None:
+        """One transaction of decisions for one customer."""
         self._producer.begin_transaction()
-        self._produce(self.topics[1], key, value)
+        for number in numbers:
+            self._produce(self.topics[1], key, _decision(key, number).model_dump_json().encode())
         self._producer.commit_transaction(10)
 
     def _row(self, key: str) -> Customer:
@@ -109,6 +114,22 @@ class Log:
     def _produce(self, topic: str, key: str, value: bytes | None) -> None:
         partition = crc32(key.encode()) % PARTITIONS
         self._producer.produce(topic, key=key.encode(), value=value, partition=partition)
+
+
+def _decision(key: str, number: int) -> Decision:
+    return Decision(
+        decision_id=f"decision-{number}",
+        customer_key=key,
+        trigger="churn_risk",
+        business_key=BusinessKey(kind="customer", id=key),
+        at=moment(number),
+        outcome="suppressed",
+        reason_code="silence",
+        conditions=(),
+        evidence=(),
+        gates=(),
+        policy_version="1",
+    )
 
 
 class EmbeddedRedis:
@@ -280,4 +301,24 @@ async def test_a_customer_is_found_by_key_and_by_any_identifier(log: Log, store:
     assert await view.find(f"l:{row.identity.loyalty_card}") == row
     assert await view.find(f"a:a{key}") == row
     assert await view.find("c:nobody") is None
+    await redis.aclose()
+
+
+@in_a_loop
+async def test_a_customers_newest_decisions_are_kept_whatever_is_read_twice(
+    log: Log, store: EmbeddedRedis
+) -> None:
+    redis = connect(store.url)
+    view = View(redis, log.app_id)
+    for first in (0, MAX_DECISIONS, 2 * MAX_DECISIONS):
+        async with projecting(log, store) as projector:
+            log.decide("c:1", range(first, first + MAX_DECISIONS))
+            log.decide("c:2", [first])
+            while not projector.is_ready or len(await view.decisions("c:2")) <= first // MAX_DECISIONS:
+                await asyncio.sleep(0.02)
+    last = 3 * MAX_DECISIONS
+    assert [each.decision_id for each in await view.decisions("c:1")] == [
+        f"decision-{number}" for number in range(last - 1, last - MAX_DECISIONS - 1, -1)
+    ]
+    assert await view.decisions("c:3") == []
     await redis.aclose()

@@ -15,8 +15,8 @@ from typing import Any
 from uuid import uuid4
 
 import orjson
-from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from prometheus_client.parser import text_string_to_metric_families
 
 from schemas import topics
@@ -164,7 +164,7 @@ class Deployment:
                 gone.result()
         await_true("topics that are gone", lambda: not names & self._existing())
         assert set(admin.create(self.settings, self.registry)) == names
-        await_true("topics that are there", lambda: names <= self._existing())
+        await_true("topics with leaders", self._have_leaders)
 
     def _existing(self) -> set[str]:
         return set(self.admin.list_topics(timeout=10).topics)
@@ -203,21 +203,24 @@ class Deployment:
 
     def await_taken(self, seconds: float = 40.0) -> None:
         """Wait until the task rows say that every record of every touchpoint is taken and committed."""
-        self.producer.flush()
-        ends = self.ends()
-        self.await_offsets(ends, seconds)
+        self.await_offsets(self.ends(), seconds)
 
     def ends(self) -> dict[tuple[str, int], int]:
-        """The end offset of every partition of every touchpoint."""
+        """The end offset of every partition of every touchpoint. Raises KafkaException."""
         self.producer.flush()
-        found: dict[tuple[str, int], int] = {}
-        consumer = _consumer(self.bootstrap)
-        for touchpoint in self.touchpoints:
-            for number in range(self.settings.partitions):
-                partition = _partition(touchpoint.topic, number)
-                found[touchpoint.topic, number] = consumer.get_watermark_offsets(partition)[1]
-        consumer.close()
-        return found
+        return self._end_offsets([each.topic for each in self.touchpoints])
+
+    def _end_offsets(self, names: list[str]) -> dict[tuple[str, int], int]:
+        partitions = {each.name: each.partitions for each in self.registry}
+        places = [(name, number) for name in names for number in range(partitions[name])]
+        asked = self.admin.list_offsets({TopicPartition(*place): OffsetSpec.latest() for place in places})
+        return {(place.topic, place.partition): told.result().offset for place, told in asked.items()}
+
+    def _have_leaders(self) -> bool:
+        try:
+            return bool(self._end_offsets([each.name for each in self.registry]))
+        except KafkaException:
+            return False
 
     def await_offsets(self, ends: dict[tuple[str, int], int], seconds: float = 40.0) -> None:
         """Wait until the task rows have reached these offsets."""
@@ -227,8 +230,6 @@ class Deployment:
 
         def reached() -> bool:
             done = task_rows(progress.read())
-            for worker in self.workers:
-                worker.is_running  # noqa: B018 (reaps it)
             return all(
                 end == 0 or (task in done and done[task].offsets.get(topic, 0) >= end)
                 for (topic, task), end in ends.items()
@@ -244,7 +245,7 @@ class Deployment:
 
 
 @contextmanager
-def deployment(bootstrap: str, **settings: Any) -> Iterator[Deployment]:
+def deployed(bootstrap: str, **settings: Any) -> Iterator[Deployment]:
     """A deployment with new topics; its workers are killed at the end."""
     shop = Deployment(bootstrap, **settings)
     shop.create_topics()
@@ -258,15 +259,3 @@ def _as_text(value: object) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return orjson.dumps(list(value)).decode()
     return str(value)
-
-
-def _consumer(bootstrap: str) -> Any:
-    from confluent_kafka import Consumer
-
-    return Consumer({"bootstrap.servers": bootstrap, "group.id": "nobody"})
-
-
-def _partition(topic: str, number: int) -> Any:
-    from confluent_kafka import TopicPartition
-
-    return TopicPartition(topic, number)

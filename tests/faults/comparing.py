@@ -220,7 +220,7 @@ def _assert_seen(row: Customer, life: Life) -> None:
     """The window holds only what was applied, and all of it that could still come as punctual."""
     for touchpoint, window in life.window.items():
         applied = {_hash(event_id): at for event_id, at in life.applied[touchpoint].items()}
-        kept = row.seen[touchpoint]
+        kept = row.seen.get(touchpoint, {})
         assert kept.items() <= applied.items()
         assert kept.keys() == {_hash(event_id) for event_id, _ in window}
 

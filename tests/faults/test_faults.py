@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 from streams.local.stack import embedded
-from tests.broker.workers import Deployment, Worker, deployment
+from tests.broker.workers import Deployment, Worker, deployed
 from tests.faults import comparing
 from tests.faults.oracle import murmur2, refold
 from tests.faults.stream import Sent, portions
@@ -46,7 +46,7 @@ def test_eleven_kills_among_one_two_three_and_one_workers_leave_no_trace(kafka: 
     seed = int(os.environ.get("PULPERO_FAULT_SEED") or time.time_ns() % 1_000_000)
     sys.stdout.write(f"PULPERO_FAULT_SEED={seed}\n")
     settings = {"time": "events", "idle_ms": 120_000, "session_timeout_ms": 3_000, "batch_records": 60}
-    with deployment(kafka, partitions=PARTITIONS, policy=POLICY, **settings) as shop:
+    with deployed(kafka, partitions=PARTITIONS, policy=POLICY, **settings) as shop:
         feeder = Feeder(shop, portions(seed, CUSTOMERS, DAYS, PORTION), len(SCHEDULE))
         alive = disturb(shop, feeder, Random(f"kills:{seed}"))
         feeder.finish()

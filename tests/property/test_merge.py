@@ -100,6 +100,19 @@ def test_a_topic_read_to_its_end_is_waited_for_no_longer_than_idle() -> None:
     assert merge.take(1) == [Tick(1, "touchpoints.web", 0)]
 
 
+def test_a_quiet_night_is_no_excuse_for_not_waiting_in_the_morning() -> None:
+    merge = Merge(("touchpoints.orders", "touchpoints.web"), idle_ms=500)
+    for inbox in merge.inboxes.values():
+        inbox.position = inbox.last_stable = inbox.fetched_at = 0
+    assert merge.take(1) == []
+    for inbox in merge.inboxes.values():
+        inbox.fetched_at = 10_000
+    merge.inboxes["touchpoints.web"].put_decoded([Tick(1, "touchpoints.web", 0)])
+    assert merge.take(1) == []
+    merge.inboxes["touchpoints.orders"].fetched_at = 10_500
+    assert merge.take(1) == [Tick(1, "touchpoints.web", 0)]
+
+
 def test_transaction_markers_at_the_end_do_not_hold_the_merge_up() -> None:
     merge = Merge(("touchpoints.web",), idle_ms=0)
     inbox = merge.inboxes["touchpoints.web"]

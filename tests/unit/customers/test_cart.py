@@ -177,6 +177,10 @@ CAUSES: dict[str, tuple[tuple[Arrival, ...], tuple[str, str | None] | None]] = {
         (completed(T0 + 4), failed(T0 + 5)),
         ("payment_failed", "card refused"),
     ),
+    "a failed payment after a step that was told later": (
+        (failed(T0 + 9), completed(T0 + 6)),
+        ("payment_failed", "card refused"),
+    ),
     "a missing product": ((out_of_stock(T0 + 5),), ("out_of_stock", "P7")),
     "a missing product that came back": ((out_of_stock(T0 + 5), added(T0 + 6, "P7")), None),
     "another product does not bring it back": (

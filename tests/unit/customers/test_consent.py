@@ -62,6 +62,12 @@ CASES: dict[str, Case] = {
         False,
     ),
     "what the source saw granted says nothing": ((seen(T0, marketing=True),), "marketing", "email", False),
+    "what the source saw granted does not undo a grant": (
+        (said("granted", T0), seen(T0 + 1, marketing=True)),
+        "marketing",
+        "email",
+        True,
+    ),
     "an older sight does not undo a grant": (
         (said("granted", T0), seen(T0 - 1, marketing=False)),
         "marketing",

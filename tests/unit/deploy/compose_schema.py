@@ -9,7 +9,7 @@ LoopbackPort = Annotated[str, StringConstraints(pattern=r"^127\.0\.0\.1:\d{2,5}:
 Mount = Annotated[str, StringConstraints(pattern=r"^[./\w-]+:/[\w./-]+(:ro)?$")]
 PinnedImage = Annotated[str, StringConstraints(pattern=r"^[\w./-]+:v?\d+\.\d+[\w.-]*$")]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
-NonRoot = Annotated[str, StringConstraints(pattern=r"^(?!0|root)[\w:-]+$")]
+NonRoot = Annotated[str, StringConstraints(pattern=r"^([1-9]\d*|appuser|redis|nobody)$")]
 
 
 class Part(BaseModel):

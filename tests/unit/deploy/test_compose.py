@@ -1,8 +1,8 @@
 """The compose file, as far as it can be held to its word without a container engine."""
 
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer.main
 import yaml
@@ -25,13 +25,13 @@ def ours(compose: Compose) -> dict[str, Service]:
 
 
 def parse(command: list[str]) -> None:
-    """Have the command line parsed to its end, without running it. Raises click.ClickException."""
-    at: click.Command = typer.main.get_command(build_cli())
-    rest, context = command, click.Context(at)
-    while isinstance(at, click.Group):
-        _, found, rest = at.resolve_command(context, rest)
-        assert found is not None
-        at, context = found, click.Context(found, parent=context)
+    """Have the command line parsed to its end, without running it."""
+    at: Any = typer.main.get_command(build_cli())
+    rest = list(command)
+    while hasattr(at, "commands"):
+        name = rest.pop(0)
+        at = at.commands.get(name)
+        assert at is not None, f"no command {name}"
     at.make_context(command[0], rest)
 
 
@@ -58,10 +58,15 @@ def test_every_command_of_ours_is_one_of_the_command_line(compose: Compose) -> N
 
 
 @pytest.mark.parametrize(
-    "nonsense", [["serving", "walk"], ["worker", "--jason"], ["serving", "run", "--metrics-port", "x"]]
+    ("nonsense", "complaint"),
+    [
+        (["serving", "walk"], "no command walk"),
+        (["worker", "--jason"], "--jason"),
+        (["serving", "run", "--metrics-port", "x"], "should be a valid integer"),
+    ],
 )
-def test_a_command_that_is_none_would_be_found(nonsense: list[str]) -> None:
-    with pytest.raises(click.ClickException):
+def test_a_command_that_is_none_would_be_found(nonsense: list[str], complaint: str) -> None:
+    with pytest.raises(Exception, match=complaint):
         parse(nonsense)
 
 

@@ -68,10 +68,9 @@ def test_an_error_among_a_messages_arguments_is_not_quoted_either() -> None:
 
 
 def test_an_error_names_its_cause() -> None:
-    try:
-        raise RuntimeError("ana@example.com") from ConnectionResetError("reset by peer")
-    except RuntimeError as error:
-        assert error_text(error) == "RuntimeError from ConnectionResetError: reset by peer"
+    error = RuntimeError("ana@example.com")
+    error.__cause__ = ConnectionResetError("reset by peer")
+    assert error_text(error) == "RuntimeError from ConnectionResetError: reset by peer"
 
 
 def test_the_networks_and_kafkas_errors_keep_their_text() -> None:
