@@ -54,6 +54,7 @@ class App(faust.App):
         enable_kafka = False
         enable_web = False
 
+    registry: tuple[topics.Topic, ...]
     engine: Engine
     learner: LearnerService
     reference: Reference
@@ -70,6 +71,7 @@ def build_app(settings: Settings, policy: Policy) -> App:
     app = App(settings.app_id, broker=f"kafka://{settings.bootstrap}", store="memory://", autodiscover=False)
     app.metrics = Metrics(CollectorRegistry())
     known = load(settings.touchpoints)
+    app.registry = topics.topics(settings.app_id, settings.partitions, known)
     decoders = {touchpoint.topic: app.channel() for touchpoint in known}
     for touchpoint in known:
         reader = TouchpointReader(

@@ -5,8 +5,10 @@ import contextlib
 import gc
 import logging
 import signal
+from typing import Any
 
 from streams.app import App
+from streams.engine import admin
 from streams.metrics_endpoint import serve
 from streams.settings import Settings
 
@@ -16,8 +18,9 @@ log = logging.getLogger(__name__)
 async def run(app: App, settings: Settings) -> int:
     """Run the worker until SIGINT or SIGTERM. Returns the process's exit code: 0, or 1 after a crash.
 
-    Order: reference data and models to their end, then the agents, then the engine, which takes leases.
-    Stopping: the engine finishes its batches while the agents still answer.
+    Order: the topics are looked at (a missing one or another partition count ends the worker), reference data
+    and models are read to their end, then the agents start, then the engine, which takes leases. Stopping: the
+    engine finishes its batches while the agents still answer.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -31,10 +34,17 @@ async def run(app: App, settings: Settings) -> int:
     log.info(
         "worker starts", extra={"app": settings.app_id, "metrics_port": endpoint.port, "time": settings.time}
     )
+    faults = await loop.run_in_executor(None, admin.faults, settings, app.registry)
+    if faults:
+        for fault in faults:
+            log.critical(fault)
+        endpoint.close()
+        return 1
     followed = (app.reference, app.models)
     for each in followed:
         await each.start()
     following = asyncio.gather(*(each.follow() for each in followed))
+    following.add_done_callback(lambda ended: _crash_if_failed(app, ended))
     await app.start()
     app.flow_control.resume()
     await app.engine.start()
@@ -58,3 +68,11 @@ async def run(app: App, settings: Settings) -> int:
         return 1
     log.info("worker stopped")
     return 0
+
+
+def _crash_if_failed(app: App, following: "asyncio.Future[Any]") -> None:
+    """Reference data or models that cannot be followed any more are a fault of ours: the worker ends, loudly."""
+    # A gather that is cancelled ends with CancelledError as its exception.
+    failure = None if following.cancelled() else following.exception()
+    if failure is not None and not isinstance(failure, asyncio.CancelledError):
+        app.engine.add_future(app.engine.crash(failure))

@@ -8,6 +8,7 @@ from schemas.clock import decode_clock, is_clock
 from schemas.dead_letter import DeadLetter, Origin
 from schemas.decoding import Decoder
 from schemas.event import Arrival, Millis, happened_at
+from schemas.receipt import received_at
 from schemas.rejection import Rejected
 from schemas.touchpoints.touchpoint import Touchpoint
 from streams.clock import wall_millis
@@ -36,13 +37,12 @@ class TouchpointReader:
         items: list[Item] = []
         for record in fetched.records:
             at = (fetched.topic, record.offset)
-            if at in fetched.poison:
-                items.append(self._refuse(fetched, record, Rejected("poison", "", _POISON, None, None)))
-                continue
             try:
                 items.append(self._read_one(fetched, record, latest))
             except Exception as broken:
-                raise Culprit(at) from broken
+                if at not in fetched.poison:
+                    raise Culprit(at) from broken
+                items.append(self._refuse(fetched, record, Rejected("poison", "", _POISON, None, None)))
         return items
 
     def _read_one(self, fetched: Fetched, record: RawRecord, latest: Millis) -> Item:
@@ -51,7 +51,8 @@ class TouchpointReader:
         event = self._decoder.decode(record.key, record.value)
         if isinstance(event, Rejected):
             return self._refuse(fetched, record, event)
-        at = happened_at(event, record.appended_at)
+        received = received_at(record.headers, record.appended_at) if record.headers else record.appended_at
+        at = happened_at(event, received)
         if at > latest:
             rejected = Rejected("time_in_future", "/event_time", _FUTURE, event.source, event.event_id)
             return self._refuse(fetched, record, rejected)

@@ -20,6 +20,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from schemas.dead_letter import DeadLetter, ReasonCode
 from schemas.decoding import Decoder
 from schemas.event import customer_key
+from schemas.receipt import receipt
 from schemas.rejection import Rejected
 from schemas.topics import DEAD_LETTERS
 from schemas.touchpoints import load
@@ -52,6 +53,7 @@ class Remedy(NamedTuple):
     key: bytes
     value: bytes
     redriven_from: bytes
+    receipt: tuple[str, bytes]
 
 
 def register(app: typer.Typer) -> None:
@@ -142,7 +144,8 @@ def _mend(settings: Settings, letters: list[Letter]) -> tuple[list[Remedy], dict
         key = (customer_key(event) or "").encode()
         number = partition_of(key, settings.partitions)
         origin = f"{DEAD_LETTERS}/{each.partition}/{each.offset}".encode()
-        remedies.append(Remedy(topic, number, key, letter.value or b"", origin))
+        first = receipt(letter.origin.appended_at)
+        remedies.append(Remedy(topic, number, key, letter.value or b"", origin, first))
     return remedies, refused
 
 
@@ -172,8 +175,8 @@ def _write(settings: Settings, remedies: list[Remedy], progress: dict[Pair, list
     try:
         producer.init_transactions(SECONDS)
         producer.begin_transaction()
-        for topic, partition, key, value, origin in remedies:
-            headers: list[tuple[str, str | bytes | None]] = [("redriven_from", origin)]
+        for topic, partition, key, value, origin, first in remedies:
+            headers: list[tuple[str, str | bytes | None]] = [("redriven_from", origin), first]
             producer.produce(topic, value=value, key=key, partition=partition, headers=headers)
         for pair, offsets in progress.items():
             member = _member(settings, pair)

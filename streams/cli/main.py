@@ -54,9 +54,7 @@ def build_cli() -> typer.Typer:
 def main() -> None:
     """Entry point of the command."""
     try:
-        build_cli()(standalone_mode=False)
-    except click.exceptions.Exit as end:
-        sys.exit(end.exit_code)
+        sys.exit(build_cli()(standalone_mode=False))
     except click.ClickException as nonsense:
         typer.echo(f"pulpero: {nonsense.format_message()}", err=True)
         sys.exit(nonsense.exit_code)

@@ -55,6 +55,23 @@ def differences(settings: Settings, registry: tuple[Topic, ...]) -> list[str]:
     return found
 
 
+def faults(settings: Settings, registry: tuple[Topic, ...]) -> list[str]:
+    """One line for every topic that a worker cannot run with: missing, or of another partition count.
+
+    Raises KafkaException if the broker cannot be reached.
+    """
+    existing = _admin(settings).list_topics(timeout=_TIMEOUT_SECONDS).topics
+    found = [
+        f"{each.name}: is missing; `pulpero topics create` makes it"
+        for each in registry
+        if each.name not in existing
+    ]
+    for topic in registry:
+        if topic.name in existing and (count := len(existing[topic.name].partitions)) != topic.partitions:
+            found.append(_recount(topic, count))
+    return found
+
+
 def _await_visible(admin: AdminClient, names: list[str]) -> None:
     """Wait until the broker tells of the topics: the controller has made them a moment before it does."""
     deadline = monotonic() + _TIMEOUT_SECONDS

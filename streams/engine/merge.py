@@ -10,8 +10,8 @@ class Merge:
     """Merges the inboxes of one task: smallest event time first, ties by topic name, then by offset.
 
     It never passes a topic whose inbox is empty while more of it may be readable. A topic read to its end is
-    waited for `idle_ms` at most, from when it holds somebody up. For a frozen log the order is a function of the log alone. A refused record,
-    which has no time (BEGINNING_OF_TIME), follows its predecessor at once.
+    waited for `idle_ms` at most, from when it holds somebody up. For a frozen log the order is a function of
+    the log alone. A refused record, which has no time (BEGINNING_OF_TIME), follows its predecessor at once.
     """
 
     def __init__(self, topics: tuple[str, ...], idle_ms: int) -> None:

@@ -51,6 +51,7 @@ FRESH_MS = 2_000
 """A task is caught up only by a fetch that is not older."""
 TICK_SECONDS = 0.2
 HELD_UP_SECONDS = 0.02
+VERSIONS_SECONDS = 0.05
 WATERMARK_SECONDS = 10.0
 
 T = TypeVar("T")
@@ -97,6 +98,7 @@ class Task:
         self._woken = asyncio.Event()
         self._stopping = False
         self._input_lost: InputLost | None = None
+        self._changed: dict[str, object] = {}
         self._promised: Millis = 0
         self._promised_at = monotonic()
         self._suspect: RecordId | TimerId | None = None
@@ -160,7 +162,10 @@ class Task:
         )
         await self._in_thread(self._transaction.open)
         row = await self._changelog.restore(self._note_restored)
+        while not self._with.versions.has_reached(row.model_versions):
+            await asyncio.sleep(VERSIONS_SECONDS)
         self.state.load(row)
+        self._changed = self._changes_since(row)
         topics = surroundings.decoders
         offsets = await surroundings.source.beginnings(self.number, topics) | row.offsets
         self.state.offsets = dict(offsets)
@@ -192,7 +197,7 @@ class Task:
         batch, clock = await self._collect()
         if batch is None:
             return False
-        versions = self._with.versions.apply(self.state.circumstances)
+        self._changed |= self._with.versions.apply(self.state.circumstances)
         self._enter("advance")
         began = monotonic()
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -203,7 +208,7 @@ class Task:
         if not batch.items and not batch.has_output:
             return False
         self._enter("commit")
-        await self._write(batch, self._journal(batch, versions, clock))
+        await self._write(batch, self._journal(batch, clock))
         return True
 
     def _promise_watermark(self, batch: Batch) -> None:
@@ -303,11 +308,23 @@ class Task:
         transaction.commit(records)
         return rows, len(batch.items)
 
-    def _journal(
-        self, batch: Batch, versions: dict[str, object], clock: Millis | None
-    ) -> dict[str, object] | None:
+    def _changes_since(self, row: TaskRow) -> dict[str, object]:
+        """What is in force now and was not when the task row was written: another process's policy, say."""
+        given = self.state.circumstances
+        changed: dict[str, object] = {}
+        if row.policy_version != given.policy_version:
+            changed["policy_version"] = given.policy_version
+        if row.reference_version != given.reference_version:
+            changed["reference_version"] = given.reference_version
+            changed["paused"] = sorted(given.paused)
+        versions = {name: scorer.version for name, scorer in sorted(given.scorers.items())}
+        if row.model_versions != versions:
+            changed["model_versions"] = versions
+        return changed
+
+    def _journal(self, batch: Batch, clock: Millis | None) -> dict[str, object] | None:
         """What happened that is not in the log: versions that changed, timers that the wall clock fired."""
-        facts: dict[str, object] = dict(versions)
+        facts, self._changed = self._changed, {}
         if clock is not None and batch.fired:
             facts["timer_clock"] = self.state.timer_clock
         if not facts:
@@ -333,7 +350,9 @@ class Task:
         suspect = failure.at if isinstance(failure, Culprit) else None
         cause = failure.__cause__ or failure
         self._with.metrics.failed_batches.labels(type(cause).__name__).inc()
-        log.error("batch failed", extra={"task": self.number, "at": _without_key(suspect)}, exc_info=cause)
+        log.error(
+            "batch failed", extra={"task": self.number, "record": _without_key(suspect)}, exc_info=cause
+        )
         if not isinstance(failure, Culprit) or suspect is None:
             return True
         if suspect == self._suspect:

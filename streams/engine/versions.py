@@ -17,6 +17,13 @@ class Versions:
         self.paused: frozenset[str] = frozenset()
         self.reference_version = 0
 
+    def has_reached(self, model_versions: Mapping[str, int]) -> bool:
+        """Whether this worker knows models at least as new as these: a task never scores with older ones again."""
+        return all(
+            name in self.scorers and self.scorers[name].version >= version
+            for name, version in model_versions.items()
+        )
+
     def apply(self, circumstances: Circumstances) -> dict[str, object]:
         """Bring a task's circumstances up to date; what changed, for the journal.
 

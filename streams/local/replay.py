@@ -26,6 +26,8 @@ SETTLE_MS: Millis = 72 * 3_600_000
 
 _TICK_SECONDS = 0.1
 _TICK_EVENT_MS: Millis = 1_000
+_SENT = frozenset({"sent_at", "sentAt"})
+"""When an event was sent says nothing of the producer's clock once it is replayed: it would be corrected to now."""
 _ANSWER_SECONDS = 10.0
 _FLUSH_SECONDS = 30.0
 
@@ -154,7 +156,10 @@ class _Out:
             raise ReplayFailed(
                 f"there is no touchpoint {event.touchpoint!r}; there are {', '.join(self._topics)}"
             )
-        self._produce(topic, key=event.key.encode(), value=orjson.dumps(event.payload))
+        payload = event.payload
+        if not _SENT.isdisjoint(payload):
+            payload = {name: value for name, value in payload.items() if name not in _SENT}
+        self._produce(topic, key=event.key.encode(), value=orjson.dumps(payload))
         self._producer.poll(0)
 
     def tell_time(self, at: Millis, progress: Progress) -> None:

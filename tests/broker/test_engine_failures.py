@@ -32,7 +32,7 @@ def test_a_poisonous_record_is_dead_lettered_alone(kafka: str) -> None:
         assert worker.metric("poison_total") == 1
         assert worker.metric("consumed_total") == 20
         assert worker.is_ready
-        assert worker.stop() == 0
+        assert worker.stop() == 0, worker.said
 
 
 def test_a_run_of_poisonous_records_stops_the_worker(kafka: str) -> None:
@@ -54,7 +54,7 @@ def test_input_that_retention_has_cut_stops_the_worker_which_names_both_offsets(
             shop.send("web", "c:anna", added(f"e{number}", "anna", START + number * SECOND))
         worker = shop.start().await_ready()
         shop.await_taken()
-        assert worker.stop() == 0
+        assert worker.stop() == 0, worker.said
 
         for number in range(5, 30):
             shop.send("web", "c:anna", added(f"e{number}", "anna", START + number * SECOND))

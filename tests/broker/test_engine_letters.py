@@ -59,7 +59,7 @@ def test_every_kind_of_bad_record_is_kept_with_its_reason_and_the_next_one_is_ta
         of_web = [each for each in letters if each["origin"]["topic"] == "touchpoints.web"]
         assert [each["reason"] for each in of_web] == [reason for reason, *_ in BAD]
         assert [each["origin"]["offset"] for each in of_web] == list(range(len(BAD)))
-        assert [each["value"] and b64decode(each["value"]) for each in of_web] == [value for *_, value in BAD]
+        assert [_original(each) for each in of_web] == [value for *_, value in BAD]
         assert [each["reason"] for each in letters if each not in of_web] == ["non_finite_number"]
         changelog = read(kafka, shop.changelog)
         assert task_rows(changelog)[task].offsets["touchpoints.web"] == len(BAD) + 1
@@ -103,6 +103,10 @@ def test_the_books_balance_by_touchpoint_and_source(kafka: str) -> None:
         _assert_balanced(worker, {"applied": 4, "duplicate": 1, "late": 1, "dead": 1})
         letters = Counter(record.json["reason"] for record in read(kafka, DEAD_LETTERS))
         assert letters == {"late": 1, "malformed_json": 1}
+
+
+def _original(letter: dict[str, Any]) -> bytes | None:
+    return None if letter["value"] is None else b64decode(letter["value"])
 
 
 def _assert_balanced(worker: Worker, verdicts: dict[str, int]) -> None:
