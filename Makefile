@@ -2,7 +2,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 PYTHONS := python3.11 python3.12 python3.13 python3
 SUITABLE := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
-CHECKED := streams models schemas tests
+CHECKED := streams models schemas tests deploy/examples
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench env clean lock

@@ -1,6 +1,6 @@
 """Cart propensity: the probability that a customer who left a cart orders something within the horizon."""
 
-from models.features import CART_FEATURES, CART_HORIZON_MS
+from models.cart_features import CART_FEATURES, CART_HORIZON_MS
 from models.model import Model
 from models.scorer import Features
 
@@ -27,6 +27,7 @@ MODEL = Model(
     features=CART_FEATURES,
     horizon_ms=CART_HORIZON_MS,
     rule=prior_rate,
+    purchase_label=True,
     learning_rate=0.05,
     min_examples=500,
 )

@@ -2,7 +2,7 @@
 
 import math
 
-from models.features import CHURN_FEATURES, CHURN_HORIZON_MS
+from models.churn_features import CHURN_FEATURES, CHURN_HORIZON_MS
 from models.model import Model
 from models.scorer import Features
 
@@ -21,6 +21,7 @@ MODEL = Model(
     features=CHURN_FEATURES,
     horizon_ms=CHURN_HORIZON_MS,
     rule=bgnbd,
+    purchase_label=False,
     learning_rate=0.05,
     min_examples=500,
 )

@@ -14,6 +14,7 @@ from schemas.event import Millis
 class Model:
     """One prediction, told apart by `name`, of whether something happens within `horizon_ms`.
 
+    `purchase_label` is the label that a purchase within the horizon gives; its end without one gives the other.
     `rule` answers until `min_examples` are learned: as version 0. From then on the version is the number of
     examples learned, so that the same examples give the same version wherever snapshots were cut.
     """
@@ -21,6 +22,7 @@ class Model:
     name: str
     features: tuple[str, ...]
     horizon_ms: Millis
+    purchase_label: bool
     rule: Callable[[Features], float]
     learning_rate: float
     min_examples: int

@@ -4,6 +4,7 @@ Every list and mapping has a bound, stated beside it; whoever appends keeps it. 
 """
 
 from collections.abc import Callable
+from math import sqrt
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -24,7 +25,7 @@ MAX_VIEWED = 20
 MAX_CONTACTS = 40
 MAX_PENDING = 16
 MAX_HELD = 16
-MAX_TIMERS = 64
+MAX_TIMERS = 128
 MAX_SEEN = 1024
 MAX_EVIDENCE = 8
 MAX_TEXT = 128
@@ -149,15 +150,23 @@ class Order(msgspec.Struct, array_like=True):
     items: list[OrderItem] = []  # MAX_ORDER_ITEMS
     refunded: float = 0.0
     event_id: str = ""
-    told: list[str] = []
     updated_at: Millis = 0
     paid_at: Millis | None = None
     cancelled_at: Millis | None = None
     refunded_at: Millis | None = None
 
+    @property
+    def is_purchase(self) -> bool:
+        """Whether the customer bought something with it: it was placed, and is no follow-up delivery."""
+        return self.follows is None and bool(self.event_id)
+
 
 class Purchases(msgspec.Struct, array_like=True):
-    """Purchase history in five numbers; the gaps between purchases, in days, by Welford's recurrence."""
+    """Purchase history: how many orders, when, for how much, and in what rhythm.
+
+    The rhythm is of the days with purchases, in UTC: `gaps` between one and the next, their mean in days and
+    the sum of squared deviations from it.
+    """
 
     count: int = 0
     first_at: Millis | None = None
@@ -166,6 +175,16 @@ class Purchases(msgspec.Struct, array_like=True):
     gaps: int = 0
     gap_mean: float = 0.0
     gap_m2: float = 0.0
+
+    @property
+    def days(self) -> int:
+        """Days with purchases."""
+        return self.gaps + 1 if self.count else 0
+
+    @property
+    def gap_spread(self) -> float | None:
+        """Sample standard deviation of the gaps, in days; None below two gaps."""
+        return sqrt(self.gap_m2 / (self.gaps - 1)) if self.gaps > 1 else None
 
 
 class Viewed(msgspec.Struct, array_like=True):

@@ -164,8 +164,7 @@ def close_ordered(row: Customer, cart_id: str | None, products: frozenset[str], 
 
 def _was_ordered(row: Customer, cart_id: str | None, at: Millis) -> bool:
     return any(
-        order.event_id
-        and order.follows is None
+        order.is_purchase
         and order.placed_at >= at
         and (order.cart_id is None or cart_id is None or order.cart_id == cart_id)
         for order in row.orders

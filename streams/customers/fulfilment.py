@@ -13,7 +13,7 @@ from streams.customers.settlement import settle
 
 
 def place(row: Customer, event: contract.OrderPlaced, at: Millis) -> bool:
-    """The order is placed at `at`, ms; returns whether that is a purchase, counted here.
+    """The order is placed at `at`, ms; returns whether that is a purchase, which is recorded here.
 
     A follow-up delivery is none. It is one if it says so or if an item's backorder named it. An order that is
     placed again (by another event) is updated, not bought twice.
@@ -29,7 +29,7 @@ def place(row: Customer, event: contract.OrderPlaced, at: Millis) -> bool:
         order_book.by_time(row)
     order.currency = event.currency or order.currency
     order_book.tell(order, event.items, event.total, millis(event.promised_at), at)
-    is_purchase = is_new and order.follows is None
+    is_purchase = is_new and orders.is_purchase(row, event)
     if is_purchase:
         purchases.record(row, at)
     settle(row, order, before)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from schemas.customer import MAX_ORDERS, Customer, Order, OrderItem
-from schemas.event import Millis
+from schemas.event import Event, Millis
+from schemas.touchpoints.orders import OrderPlaced
 from streams.customers.items import missing, outstanding
 
 What = Literal[
@@ -43,6 +44,17 @@ def find(row: Customer, order_id: str) -> Order | None:
         if order.order_id == order_id:
             return order
     return None
+
+
+def is_purchase(row: Customer, event: Event) -> bool:
+    """Whether the customer bought something with this event, which the row has folded in.
+
+    Not with a follow-up delivery, whoever announced it, and not with an order that is told again.
+    """
+    if not isinstance(event, OrderPlaced):
+        return False
+    order = find(row, event.order_id)
+    return order is not None and order.is_purchase and order.event_id == event.event_id
 
 
 def root(row: Customer, order: Order) -> Order:

@@ -9,7 +9,6 @@ from schemas.event import Millis
 from schemas.touchpoints.consent import Channel
 from streams.customers import cart, consent, contacts, orders
 from streams.customers.phrases import OBSTACLES, PHRASES, STAGES
-from streams.customers.purchases import spread_days
 
 Language = Literal["es", "en"]
 
@@ -50,7 +49,7 @@ def _buying(row: Customer, now: Millis, language: Language) -> list[str]:
         )
     ]
     if bought.gaps:
-        spread = spread_days(bought)
+        spread = bought.gap_spread
         said.append(
             _say(
                 language,

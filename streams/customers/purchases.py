@@ -1,7 +1,6 @@
 """Purchase history: how many, how recently, in what rhythm, for how much."""
 
 from itertools import pairwise
-from math import sqrt
 
 from schemas.customer import Customer, Order, Purchases
 from schemas.event import Millis
@@ -14,24 +13,21 @@ def net(order: Order) -> float:
 
     Currencies are added up as they are: a row is of one shop.
     """
-    if not order.event_id or order.follows is not None or order.cancelled_at is not None:
+    if not order.is_purchase or order.cancelled_at is not None:
         return 0.0
     return max(order.total - order.refunded, 0.0)
-
-
-def spread_days(purchases: Purchases) -> float | None:
-    """Sample standard deviation of the gaps, in days; None below two gaps."""
-    return sqrt(purchases.gap_m2 / (purchases.gaps - 1)) if purchases.gaps > 1 else None
 
 
 def record(row: Customer, at: Millis) -> None:
     """Count a purchase at `at`, ms; its order already stands in `row.orders`.
 
-    Gaps lie between purchases in event time. In order, their mean and M2 follow Welford's recurrence (Welford
-    1962, "Note on a method for calculating corrected sums of squares and products", Technometrics 4:3; Knuth,
-    TAOCP 2, 4.2.2). Out of order, the recurrence is run again over the orders that the row still keeps if
-    those are all, so that any order of arrival gives the same five numbers; if some are gone, the mean is
-    (last - first) / gaps, which is exact, and M2 stays.
+    Orders of one day (UTC) are one purchase of the rhythm, as in the data that the literature's models are
+    fitted to (Fader, Hardie and Lee 2005): a second one says nothing of when the customer comes again. In
+    order, mean and M2 of the gaps follow Welford's recurrence (Welford 1962, "Note on a method for calculating
+    corrected sums of squares and products", Technometrics 4:3; Knuth, TAOCP 2, 4.2.2). Out of order, the
+    recurrence is run again over the orders that the row still keeps if those are all, so that any order of
+    arrival gives the same numbers; if some are gone, a day on which no kept order stands counts as new, the
+    mean is (last day - first day) / gaps, which is exact for it, and M2 stays.
     """
     purchases = row.purchases
     purchases.count += 1
@@ -39,23 +35,25 @@ def record(row: Customer, at: Millis) -> None:
         purchases.first_at = purchases.last_at = at
         return
     if at >= purchases.last_at:
-        _gap(purchases, at - purchases.last_at)
+        _gap(purchases, at // _DAY - purchases.last_at // _DAY)
         purchases.last_at = at
         return
     purchases.first_at = min(purchases.first_at, at)
-    times = [order.placed_at for order in row.orders if order.event_id and order.follows is None]
-    if len(times) == purchases.count:
+    days = [order.placed_at // _DAY for order in row.orders if order.is_purchase]
+    if len(days) == purchases.count:
         purchases.gaps, purchases.gap_mean, purchases.gap_m2 = 0, 0.0, 0.0
-        for earlier, later in pairwise(times):
+        for earlier, later in pairwise(days):
             _gap(purchases, later - earlier)
-    else:
+    elif days.count(at // _DAY) == 1:
         purchases.gaps += 1
-        purchases.gap_mean = (purchases.last_at - purchases.first_at) / purchases.gaps / _DAY
+        first, last = purchases.first_at // _DAY, purchases.last_at // _DAY
+        purchases.gap_mean = (last - first) / purchases.gaps
 
 
-def _gap(purchases: Purchases, gap_ms: Millis) -> None:
-    gap = gap_ms / _DAY
+def _gap(purchases: Purchases, days: int) -> None:
+    if not days:
+        return
     purchases.gaps += 1
-    delta = gap - purchases.gap_mean
+    delta = days - purchases.gap_mean
     purchases.gap_mean += delta / purchases.gaps
-    purchases.gap_m2 += delta * (gap - purchases.gap_mean)
+    purchases.gap_m2 += delta * (days - purchases.gap_mean)

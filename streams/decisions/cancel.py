@@ -10,10 +10,10 @@ from schemas.touchpoints.consent import Channel
 from schemas.touchpoints.orders import OrderCancelled, OrderPlaced
 from streams.customers import consent
 from streams.customers.contacts import emitted_and_unsent
+from streams.customers.orders import is_purchase
 from streams.decisions import ledger
 from streams.decisions.effects import Effects
 from streams.decisions.occasions import touches_consent
-from streams.triggers.family import is_purchase
 
 
 def what_became_wrong(row: Customer, arrival: Arrival, effects: Effects) -> None:

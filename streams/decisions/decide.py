@@ -6,6 +6,7 @@ from streams.decisions import hold, labels, record
 from streams.decisions.effects import Effects
 from streams.decisions.emit import emit
 from streams.decisions.gates import Defer, Pass, Suppress, ask_all
+from streams.decisions.gates.conditions import are_met
 from streams.triggers.candidate import Candidate
 from streams.triggers.circumstances import Circumstances
 
@@ -21,27 +22,31 @@ def decide(
     """Decide the candidate on the row as it is at `now`, ms; `held` is its deferral if it was held.
 
     A candidate that arises while an earlier one of its trigger and business key is held takes that one's
-    place. A deferral repeated for the same reason leaves no record, so a held candidate has the record of
-    its first deferral, one for every change of the reason, and exactly one final record.
+    place, unless its own conditions are not met. A deferral repeated for the same reason leaves no record, so
+    a held candidate has the record of its first deferral, one for every change of the reason, and exactly one
+    final record. What a model said waits for its label from the moment the candidate arose, whatever becomes
+    of it: who was held and bought meanwhile is to be learned from too.
     """
-    if held is None:
+    if held is None and are_met(candidate):
         _supersede(row, candidate, now, circumstances, effects)
     asked = ask_all(row, candidate, now, circumstances)
     match asked.verdict:
-        case Defer(reason, until):
-            if held is None or held.reason != reason:
-                decision = record.decided(row, asked, now, circumstances, "deferred", reason)
-                effects.decisions.append(decision)
-                held = hold.deferred(asked.candidate, decision, now, held)
+        case Defer(reason, until) if held is not None and held.reason == reason:
             _hold(row, held, until, now, circumstances, effects)
             return
+        case Defer(reason, until):
+            decision = record.decided(row, asked, now, circumstances, "deferred", reason)
+            effects.decisions.append(decision)
+            _hold(row, hold.deferred(asked.candidate, decision, now, held), until, now, circumstances, effects)
         case Suppress(reason):
             decision = record.decided(row, asked, now, circumstances, "suppressed", reason)
+            effects.decisions.append(decision)
         case Pass(fired):
             decision = record.decided(row, asked, now, circumstances, "fired", fired.reason_code)
+            effects.decisions.append(decision)
             effects.actions.append(emit(row, fired, decision, now, circumstances))
-    effects.decisions.append(decision)
-    labels.expect(row, asked.candidate, decision.decision_id, now)
+    if held is None:
+        labels.expect(row, asked.candidate, decision.decision_id, now)
 
 
 def _hold(

@@ -38,14 +38,16 @@ def keep(row: Customer, held: Held, until: Millis, now: Millis) -> Held | None:
 
     The room has MAX_HELD places. When it is full the one that expires first leaves, the new one not excepted.
     """
+    leaving = None
+    if len(row.held) >= MAX_HELD:
+        leaving = min((*row.held, held), key=lambda each: (each.expires_at, each.trigger, each.business_key))
+        if leaving is held:
+            return held
+        release(row, leaving.trigger, leaving.business_key)
     row.held.append(held)
     patient = now + (now - held.since) // _PATIENCE
     set_timer(row, timer_id(held.trigger, held.business_key), min(max(until, patient), held.expires_at))
-    if len(row.held) > MAX_HELD:
-        leaving = min(row.held, key=lambda each: (each.expires_at, each.trigger, each.business_key))
-        release(row, leaving.trigger, leaving.business_key)
-        return leaving
-    return None
+    return leaving
 
 
 def release(row: Customer, trigger: str, business_key: str) -> Held | None:

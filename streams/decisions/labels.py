@@ -1,35 +1,38 @@
 """Predictions that wait for their outcome, and the labelled examples that they become."""
 
+from models.scorers import MODELS
 from schemas.action import moment
 from schemas.customer import MAX_PENDING, Customer, Pending
 from schemas.event import Arrival, Millis
 from schemas.example import Example
 from streams.customers import consent
+from streams.customers.orders import is_purchase
 from streams.customers.timers import cancel_timer, set_timer
 from streams.decisions.effects import Effects
 from streams.decisions.occasions import touches_consent
 from streams.decisions.record import digest
 from streams.triggers.candidate import Candidate
-from streams.triggers.family import is_purchase
 
 FAMILY = "label"
+PLACES = MAX_PENDING // len(MODELS)
+"""Predictions of one model that a row keeps."""
 
-TRUE_WITH_A_PURCHASE = {"cart": True, "churn": False}
-"""Model → the label that a purchase within the horizon gives; the end of the horizon gives the other one."""
+_PURCHASE_LABELS = {model.name: model.purchase_label for model in MODELS}
 
 
 def expect(row: Customer, candidate: Candidate, decision_id: str, now: Millis) -> None:
     """Keep what a model said of the candidate until its horizon has passed; an unscored one leaves nothing.
 
-    The row keeps MAX_PENDING predictions. The oldest leaves for a new one, without a label: it teaches
-    nothing, rather than something false.
+    When the model's PLACES are taken the new prediction is not kept. Whether one is kept may depend on what
+    was known when it was made, never on what came of it: if old ones left for new ones, those would be missing
+    whose customers did nothing for long, and the model would learn from the others only.
     """
     if candidate.model is None or candidate.score is None:
         return
     if candidate.features is None or candidate.horizon_ms is None:
         return
-    if len(row.pending) >= MAX_PENDING:
-        _drop(row, row.pending[0])
+    if sum(each.model == candidate.model for each in row.pending) >= PLACES:
+        return
     due = now + candidate.horizon_ms
     row.pending.append(
         Pending(
@@ -65,7 +68,7 @@ def ring(row: Customer, decision_id: str, due: Millis, effects: Effects) -> None
     """The horizon of a prediction ended at `due`, ms, without a purchase."""
     for pending in row.pending:
         if pending.decision_id == decision_id:
-            _label(row, pending, not TRUE_WITH_A_PURCHASE[pending.model], due, effects)
+            _label(row, pending, due, effects, bought=False)
             return
 
 
@@ -74,10 +77,10 @@ def _purchased(row: Customer, at: Millis, resolved_at: Millis, effects: Effects)
         if at <= pending.at:
             _drop(row, pending)
         elif at <= pending.due:
-            _label(row, pending, TRUE_WITH_A_PURCHASE[pending.model], resolved_at, effects)
+            _label(row, pending, resolved_at, effects, bought=True)
 
 
-def _label(row: Customer, pending: Pending, label: bool, resolved_at: Millis, effects: Effects) -> None:
+def _label(row: Customer, pending: Pending, resolved_at: Millis, effects: Effects, *, bought: bool) -> None:
     _drop(row, pending)
     if not consent.allows(row, "profiling", None):
         return
@@ -86,7 +89,7 @@ def _label(row: Customer, pending: Pending, label: bool, resolved_at: Millis, ef
             example_id=digest("example", pending.decision_id, pending.due - pending.at),
             model=pending.model,
             features=pending.features,
-            label=label,
+            label=_PURCHASE_LABELS[pending.model] == bought,
             p=pending.p,
             model_version=pending.model_version,
             decided_at=moment(pending.at),

@@ -58,6 +58,8 @@ class Inbox:
         self.last_stable: int | None = None
         self.high_watermark: int | None = None
         self.fetched_at: Millis | None = None
+        self.promised: Millis = BEGINNING_OF_TIME
+        """The latest `clock.advanced` taken from here: what follows it is later."""
         self.ended_at: Millis | None = None
         """Wall ms of the first fetch that saw it at its end while others had something to give."""
 

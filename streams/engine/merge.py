@@ -3,15 +3,20 @@
 from collections.abc import Mapping
 
 from schemas.event import Millis
-from streams.engine.inbox import Inbox, Item
+from streams.engine.inbox import Inbox, Item, Tick
+
+_Head = tuple[Millis, str]
+_LAST_TOPIC = "\U0010ffff"
+"""After every topic's name."""
 
 
 class Merge:
     """Merges the inboxes of one task: smallest event time first, ties by topic name, then by offset.
 
     It never passes a topic whose inbox is empty while more of it may be readable. A topic read to its end is
-    waited for `idle_ms` at most, from when it holds somebody up. For a frozen log the order is a function of
-    the log alone. A refused record, which has no time (BEGINNING_OF_TIME), follows its predecessor at once.
+    waited for `idle_ms` at most, from when it holds somebody up; one that said `clock.advanced` need not be
+    waited for up to that time. For a frozen log the order is a function of the log alone. A refused record,
+    which has no time (BEGINNING_OF_TIME), follows its predecessor at once.
     """
 
     def __init__(self, topics: tuple[str, ...], idle_ms: int) -> None:
@@ -70,15 +75,12 @@ class Merge:
             inbox.ended_at = inbox.fetched_at
         return inbox.fetched_at - inbox.ended_at < self._idle_ms
 
-    def _two_smallest(self) -> tuple[Inbox | None, tuple[Millis, str] | None]:
-        """The inbox to take from, and the next one's head, up to which it may be taken; (None, _) to wait."""
-        waiting = False
+    def _two_smallest(self) -> tuple[Inbox | None, _Head | None]:
+        """The inbox to take from, and the head up to which it may be taken; (None, _) to wait."""
         first: Inbox | None = None
-        best: tuple[Millis, str] | None = None
-        bound: tuple[Millis, str] | None = None
+        best: _Head | None = None
+        bound: _Head | None = None
         for inbox in self._ordered:
-            if self._must_wait_for(inbox):
-                waiting = True
             if not inbox.decoded:
                 continue
             head = (inbox.decoded[0].at, inbox.topic)
@@ -86,13 +88,25 @@ class Merge:
                 first, best, bound = inbox, head, best
             elif bound is None or head < bound:
                 bound = head
+        if best is None:
+            return None, None
+        waiting = False
+        for inbox in self._ordered:
+            if inbox.promised >= best[0] and not inbox.decoded:
+                promise = (inbox.promised, _LAST_TOPIC)
+                bound = promise if bound is None else min(bound, promise)
+            elif self._must_wait_for(inbox):
+                waiting = True
         return (None, None) if waiting else (first, bound)
 
 
-def _take_run(inbox: Inbox, bound: tuple[Millis, str] | None, limit: int, taken: list[Item]) -> None:
+def _take_run(inbox: Inbox, bound: _Head | None, limit: int, taken: list[Item]) -> None:
     """Take from one inbox as long as its head stands before `bound`."""
     decoded = inbox.decoded
     while decoded and len(taken) < limit:
         if bound is not None and (decoded[0].at, inbox.topic) > bound:
             break
-        taken.append(decoded.popleft())
+        item = decoded.popleft()
+        if isinstance(item, Tick) and item.at > inbox.promised:
+            inbox.promised = item.at
+        taken.append(item)

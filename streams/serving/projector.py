@@ -32,6 +32,8 @@ REFRESH_SECONDS = 30.0
 TOMBSTONES_KEPT_MS = 12 * 3_600_000
 """A view older than this is built anew: compaction drops tombstones after 24 h (`delete.retention.ms`)."""
 BACK_OFF_SECONDS = (0.1, 0.2, 0.5, 1.0)
+LOGGED_FAILURES = 30
+"""Of failures in a row the first is logged, and then one in so many."""
 STANDBY_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
@@ -150,8 +152,9 @@ class Projector:
         if whom == "Redis":
             self._metrics.redis_up.set(0)
         pause = BACK_OFF_SECONDS[min(self._failures, len(BACK_OFF_SECONDS) - 1)]
+        if self._failures % LOGGED_FAILURES == 0:
+            log.warning(f"{whom} cannot be used; waiting for it", extra={"error": error_text(error)})
         self._failures += 1
-        log.warning(f"{whom} does not answer", extra={"error": error_text(error), "retry_seconds": pause})
         await _pause(stop, pause)
 
     def _show_ready(self, is_ready: bool) -> None:

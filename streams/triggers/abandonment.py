@@ -9,19 +9,22 @@ after `give_up` without anything new it is not spoken of any more, and what happ
 from collections.abc import Iterable, Mapping
 from typing import get_args
 
-from schemas.customer import Cart, Customer, Held, Viewed
+from schemas.customer import MAX_CARTS, Cart, Customer, Held, Viewed
 from schemas.event import Arrival, Event, Millis
 from schemas.policy import Abandonment
 from schemas.touchpoints.orders import OrderPlaced
 from schemas.touchpoints.web import CartEvent, ProductViewed, WebEvent
 from streams.customers.cart import named
-from streams.customers.timers import cancel_timer, set_timer
+from streams.customers.orders import is_purchase
+from streams.customers.timers import cancel_others, cancel_timer, set_timer
 from streams.triggers.abandonment_candidates import browse_left, cart_left
 from streams.triggers.candidate import Candidate
 from streams.triggers.circumstances import Circumstances
-from streams.triggers.family import Observe, is_purchase
+from streams.triggers.family import Observe
 
 NAME = "abandonment"
+TIMERS = 2 + 2 * MAX_CARTS
+"""The browsing and each cart have two: one runs while it can be left, one until its case is closed."""
 _BROWSE = "abandonment:browse"
 _CART = "abandonment:cart:"
 _BROWSE_CLOSED = "abandonment:closed_browse"
@@ -49,7 +52,7 @@ def ring(row: Customer, timer_id: str, due: Millis, circumstances: Circumstances
     if cart is None or _RANK[cart.fired] >= _RANK[cart.stage]:
         return ()
     cart.fired = cart.stage
-    set_timer(row, _CART_CLOSED + cart.cart_id, cart.last_at + policy.give_up)
+    _set_cart_timer(row, _CART_CLOSED, cart, cart.last_at + policy.give_up)
     return (cart_left(row, cart, due, circumstances),)
 
 
@@ -71,7 +74,7 @@ def recheck(row: Customer, held: Held, now: Millis, circumstances: Circumstances
         return None
     if _is_back(row, cart.last_at + _silence(cart, policy), now, _silence(cart, policy)):
         cart.fired = ""
-        set_timer(row, _CART + cart.cart_id, max(cart.last_at, row.last_seen) + _silence(cart, policy))
+        _set_cart_timer(row, _CART, cart, max(cart.last_at, row.last_seen) + _silence(cart, policy))
         return None
     return cart_left(row, cart, now, circumstances)
 
@@ -102,9 +105,8 @@ def _in_cart(row: Customer, arrival: Arrival, circumstances: Circumstances) -> t
     event = arrival.event
     cart = named(row, event.cart_id) if isinstance(event, CartEvent) else None
     if cart is not None and cart.evidence[-1:] == [event.event_id] and not _bought_since(row, cart):
-        timer_id = _CART + cart.cart_id
-        if timer_id not in row.timers and _RANK[cart.fired] < _RANK[cart.stage]:
-            set_timer(row, timer_id, arrival.at + _silence(cart, circumstances.policy.abandonment))
+        if _CART + cart.cart_id not in row.timers and _RANK[cart.fired] < _RANK[cart.stage]:
+            _set_cart_timer(row, _CART, cart, arrival.at + _silence(cart, circumstances.policy.abandonment))
     return _active(row, arrival, circumstances)
 
 
@@ -116,10 +118,7 @@ def _ordered(row: Customer, arrival: Arrival, circumstances: Circumstances) -> t
         cancel_timer(row, _BROWSE)
         cancel_timer(row, _BROWSE_CLOSED)
         row.browse_fired = False
-    waiting = {_CART + cart.cart_id for cart in row.carts if not _bought_since(row, cart)}
-    for timer_id in [each for each in row.timers if each.startswith(_CART)]:
-        if timer_id not in waiting:
-            cancel_timer(row, timer_id)
+    cancel_others(row, _CART, {cart.cart_id for cart in row.carts if not _bought_since(row, cart)})
     return ()
 
 
@@ -160,7 +159,14 @@ def _close(row: Customer, timer_id: str, due: Millis, policy: Abandonment) -> No
     if cart.last_at + policy.give_up <= due:
         cart.fired = ""
     else:
-        set_timer(row, timer_id, cart.last_at + policy.give_up)
+        _set_cart_timer(row, _CART_CLOSED, cart, cart.last_at + policy.give_up)
+
+
+def _set_cart_timer(row: Customer, prefix: str, cart: Cart, due: Millis) -> None:
+    """Set it; those of carts that are gone, which would say nothing, make room when carts may have no more."""
+    if sum(each.startswith(prefix) for each in row.timers) >= MAX_CARTS:
+        cancel_others(row, prefix, {each.cart_id for each in row.carts})
+    set_timer(row, prefix + cart.cart_id, due)
 
 
 def _silence(cart: Cart, policy: Abandonment) -> Millis:

@@ -6,7 +6,7 @@ contract to serve, so the message is to win a sale, and the customer must have a
 
 from collections.abc import Mapping, Sequence
 
-from models.features import CART_HORIZON_MS, cart_features
+from models.cart_features import CART_HORIZON_MS, cart_features
 from schemas.action import Bilingual, BusinessKey, Category, Content
 from schemas.customer import MAX_EVIDENCE, Cart, Customer, Obstacle, Viewed
 from schemas.decision import Condition

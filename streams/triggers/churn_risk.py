@@ -3,8 +3,9 @@
 Law. The first look is taken `first_look_cadence` of the customer's own rhythms after a purchase, further
 ones in steps, until `last_look_cadence`. A lapse begins when the model's probability is at `threshold` or above,
 and is announced then; it is over below `release` or with a purchase. What lies between changes nothing
-(hysteresis). Without the purpose `profiling` nothing is scored or proposed; the looks go on, for it may yet be
-granted.
+(hysteresis). Every look makes a candidate, whose conditions say whether a lapse begins with it: so the model
+learns from all that it was asked, and not only from what it found likely. Without the purpose `profiling`
+nothing is scored or proposed; the looks go on, for it may yet be granted.
 
 The own rhythm is the mean gap between purchases, drawn towards the policy's default by the weight of one gap:
 (default + gaps * mean) / (1 + gaps). One gap is a weak witness, many are a strong one (an empirical Bayes
@@ -13,22 +14,24 @@ estimate of a mean, with a prior worth one observation).
 
 from collections.abc import Iterable, Mapping
 
-from models.features import CHURN_HORIZON_MS, churn_features
+from models.churn_features import CHURN_HORIZON_MS, churn_features
 from schemas.action import BusinessKey, Category, Content
 from schemas.customer import Customer, Held
 from schemas.decision import Condition
 from schemas.event import Arrival, Event, Millis
 from schemas.policy import ChurnRisk
 from schemas.touchpoints.orders import OrderPlaced
+from streams.customers.orders import is_purchase
 from streams.customers.timers import cancel_timer, set_timer
 from streams.triggers.candidate import Candidate
 from streams.triggers.circumstances import Circumstances
-from streams.triggers.family import Observe, is_purchase
+from streams.triggers.family import Observe
 from streams.triggers.listing import product_of
 from streams.triggers.scoring import Scored, scored
 from streams.triggers.texts import reasons
 
 NAME = "churn_risk"
+TIMERS = 1
 _CATEGORY: Category = "marketing"
 _PRIORITY = 40
 _SILENCE = "churn_risk:silence"
@@ -52,9 +55,11 @@ def ring(row: Customer, timer_id: str, due: Millis, circumstances: Circumstances
     if following <= last_at + own * policy.last_look_cadence:
         set_timer(row, _SILENCE, following)
     score = _scored(row, due, circumstances)
-    if score is None or not _begins(row, score.p, due, policy):
+    if score is None:
         return ()
-    return (_lapse(row, score, due, circumstances),)
+    was_lapsed = row.churn.lapsed
+    _judge(row, score.p, due, policy)
+    return (_look(row, score, due, circumstances, is_announced=was_lapsed and row.churn.lapsed),)
 
 
 def recheck(row: Customer, held: Held, now: Millis, circumstances: Circumstances) -> Candidate | None:
@@ -65,7 +70,7 @@ def recheck(row: Customer, held: Held, now: Millis, circumstances: Circumstances
     if score is None:
         return None
     row.churn.lapsed = score.p >= circumstances.policy.churn_risk.release
-    return _lapse(row, score, now, circumstances) if row.churn.lapsed else None
+    return _look(row, score, now, circumstances, is_announced=False) if row.churn.lapsed else None
 
 
 def _purchased(row: Customer, arrival: Arrival, circumstances: Circumstances) -> tuple[Candidate, ...]:
@@ -86,19 +91,21 @@ def _scored(row: Customer, now: Millis, circumstances: Circumstances) -> Scored 
     return scored(row, "churn", lambda: churn_features(row, now), circumstances)
 
 
-def _begins(row: Customer, p: float, now: Millis, policy: ChurnRisk) -> bool:
-    """Whether a lapse begins with this look; keeps the row's word on it."""
+def _judge(row: Customer, p: float, now: Millis, policy: ChurnRisk) -> None:
+    """Whether the customer has lapsed, with hysteresis; and since when."""
     if row.churn.lapsed:
         row.churn.lapsed = p >= policy.release
-        return False
-    if p < policy.threshold:
-        return False
-    row.churn.lapsed, row.churn.since = True, now
-    return True
+    elif p >= policy.threshold:
+        row.churn.lapsed, row.churn.since = True, now
 
 
-def _lapse(row: Customer, score: Scored, now: Millis, circumstances: Circumstances) -> Candidate:
+def _look(
+    row: Customer, score: Scored, now: Millis, circumstances: Circumstances, *, is_announced: bool
+) -> Candidate:
+    """The look as a candidate, to be said if there is a lapse that was not announced before."""
     policy, last_at = circumstances.policy.churn_risk, row.purchases.last_at or 0
+    lapsed = row.churn.lapsed
+    since = row.churn.since if lapsed and not is_announced else now
     own = round(cadence(row, policy) / _DAY, 1)
     silence = round((now - last_at) / _DAY, 1)
     internal, customer = reasons(
@@ -110,23 +117,24 @@ def _lapse(row: Customer, score: Scored, now: Millis, circumstances: Circumstanc
             "cadence": f"{own:g}",
         },
     )
-    last = next((order for order in reversed(row.orders) if order.event_id and order.follows is None), None)
+    last = next((order for order in reversed(row.orders) if order.is_purchase), None)
     return Candidate(
         trigger=NAME,
         category=_CATEGORY,
         business_key=BusinessKey(kind="customer", id=row.key),
-        occurrence=f"{last_at}:{row.churn.since}",
+        occurrence=f"{last_at}:{since}",
         at=now,
-        expires_at=row.churn.since + policy.valid_for,
+        expires_at=since + policy.valid_for,
         channels=policy.channels,
         template_id=NAME,
         priority=_PRIORITY,
-        reason_code="silence_long_for_own_rhythm",
+        reason_code=_reason(lapsed, is_announced),
         reason_internal=internal,
         reason_customer=customer,
         conditions=(
-            Condition(name="score", value=score.p, met=True),
+            Condition(name="score", value=score.p, met=lapsed),
             Condition(name="threshold", value=policy.threshold, met=True),
+            Condition(name="already_announced", value=is_announced, met=not is_announced),
             Condition(name="silence_days", value=silence, met=True),
             Condition(name="cadence_days", value=own, met=True),
             Condition(name="purchases", value=row.purchases.count, met=True),
@@ -138,6 +146,12 @@ def _lapse(row: Customer, score: Scored, now: Millis, circumstances: Circumstanc
         cancels_on=("orders",),
         **score.fields(CHURN_HORIZON_MS),
     )
+
+
+def _reason(lapsed: bool, is_announced: bool) -> str:
+    if not lapsed:
+        return "score_below_threshold"
+    return "already_announced" if is_announced else "silence_long_for_own_rhythm"
 
 
 REACTIONS: Mapping[type[Event], Observe] = {OrderPlaced: _purchased}

@@ -5,8 +5,6 @@ from typing import Protocol
 
 from schemas.customer import Customer, Held
 from schemas.event import Arrival, Event, Millis
-from schemas.touchpoints.orders import OrderPlaced
-from streams.customers import orders
 from streams.triggers.candidate import Candidate
 from streams.triggers.circumstances import Circumstances
 
@@ -18,6 +16,8 @@ class Family(Protocol):
     """A module of this room: its name, and what it does when something happens to a customer."""
 
     NAME: str
+    TIMERS: int
+    """So many timers of the family a row holds at most."""
     REACTIONS: Mapping[type[Event], Observe]
     """Only events of exactly these classes concern the family."""
 
@@ -32,11 +32,3 @@ class Family(Protocol):
     ) -> Candidate | None:
         """The held candidate as it would be proposed at `now`, ms; None if it is no longer true."""
         ...
-
-
-def is_purchase(row: Customer, event: Event) -> bool:
-    """Whether the customer placed an order with this event: no follow-up delivery, no order told again."""
-    if not isinstance(event, OrderPlaced):
-        return False
-    order = orders.find(row, event.order_id)
-    return order is not None and order.follows is None and order.event_id == event.event_id

@@ -6,20 +6,23 @@ what is said is what is true then: an item that has arrived meanwhile is not ann
 
 from collections.abc import Iterable, Mapping
 
-from schemas.customer import Customer, Held, Order
+from schemas.customer import MAX_ORDERS, Customer, Held, Order
 from schemas.event import Arrival, Event, Millis
 from schemas.policy import PostPurchase
 from schemas.touchpoints.orders import ItemBackordered, ItemDelivered, ItemShipped, OrderPlaced, OrderUpdated
 from streams.customers import orders
-from streams.customers.timers import cancel_timer, set_timer
+from streams.customers.timers import cancel_others, cancel_timer, set_timer
 from streams.triggers import replenishment
 from streams.triggers.candidate import Candidate
 from streams.triggers.circumstances import Circumstances
-from streams.triggers.family import Observe, is_purchase
+from streams.triggers.family import Observe
 from streams.triggers.order_candidates import order_news, thanks
 from streams.triggers.order_news import NEWS, asked_at
 
 NAME = "post_purchase"
+TIMERS = 1 + len(NEWS) * MAX_ORDERS
+"""One for what runs out, and one for each thing to say of each order."""
+_PREFIX = "post_purchase:"
 _THANKS = "thanks"
 _CHECK = "delivered_check"
 
@@ -60,7 +63,7 @@ def _placed(row: Customer, arrival: Arrival, circumstances: Circumstances) -> tu
     if order is None:
         return ()
     _check_later(row, order, arrival.at, policy)
-    if not is_purchase(row, event):
+    if not orders.is_purchase(row, event):
         return ()
     replenishment.bought(row, order, arrival.at, policy)
     if order.cancelled_at is not None:
@@ -103,7 +106,7 @@ def _look(row: Customer, what: str, order: Order, due: Millis, *, restart: bool)
     timer_id = f"{NAME}:{what}:{order.order_id}"
     known = row.timers.get(timer_id)
     if known is None or (restart and known < due):
-        set_timer(row, timer_id, due)
+        _set_timer(row, timer_id, due)
 
 
 def _check_later(row: Customer, order: Order, now: Millis, policy: PostPurchase) -> None:
@@ -114,7 +117,16 @@ def _check_later(row: Customer, order: Order, now: Millis, policy: PostPurchase)
     if due is None:
         cancel_timer(row, timer_id)
     else:
-        set_timer(row, timer_id, max(due, now + 1))
+        _set_timer(row, timer_id, max(due, now + 1))
+
+
+def _set_timer(row: Customer, timer_id: str, due: Millis) -> None:
+    """Set it; those of orders that are gone, which would say nothing, make room before it might be scarce."""
+    if len(row.timers) >= TIMERS - 1:
+        kept = {order.order_id for order in row.orders}
+        for what in NEWS:
+            cancel_others(row, f"{_PREFIX}{what}:", kept)
+    set_timer(row, timer_id, due)
 
 
 def _named(row: Customer, business_key: str) -> Order | None:

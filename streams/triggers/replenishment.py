@@ -41,7 +41,7 @@ def running_out(row: Customer, only: frozenset[str] | None = None) -> list[RunsO
     """Every product (of `only`, if given) bought at two moments or more, soonest used up first."""
     bought: dict[str, list[tuple[Order, OrderItem]]] = {}
     for order in row.orders:
-        if order.event_id and order.follows is None and order.cancelled_at is None:
+        if order.is_purchase and order.cancelled_at is None:
             for item in order.items:
                 if (only is None or item.product_id in only) and _was_kept(item):
                     bought.setdefault(item.product_id, []).append((order, item))

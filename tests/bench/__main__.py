@@ -79,7 +79,7 @@ def _stock_faust(settings: Settings, count: int, run: int) -> tuple[float, float
         )
         assert process.stdout is not None
         try:
-            found = json.loads(process.stdout.readline())
+            found = json.loads(next(line for line in process.stdout if line.startswith("{")))
         finally:
             process.kill()
             process.wait()

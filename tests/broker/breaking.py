@@ -30,7 +30,7 @@ def register(app: object) -> None:
             raise ZeroDivisionError("a fault of ours")
         return take(row, arrival, *given)
 
-    advance.take = take_or_break
+    advance.take = take_or_break  # type: ignore[assignment]
     if HOLD in os.environ:
         _hold_up_restores(Path(os.environ[HOLD]))
     if DIE in os.environ:

@@ -53,21 +53,19 @@ class Reader:
         consumer.assign([TopicPartition(*place, max(0, at)) for place, at in self._next.items()])
         unread = set(self._next)
         while unread:
-            messages = consumer.consume(2_000, _SECONDS if not unread else 1.0)
-            for message in messages:
-                place = (message.topic(), message.partition())
-                error = message.error()
-                if error is None:
-                    self._take(message)
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    unread.discard(place)
-                    self._next[place] = max(self._next[place], message.offset())
-                else:
-                    raise AssertionError(error)
+            for message in consumer.consume(2_000, 1.0):
+                self._take(message, unread)
         consumer.close()
         return self.records
 
-    def _take(self, message: Any) -> None:
+    def _take(self, message: Any, unread: set[tuple[str, int]]) -> None:
+        error = message.error()
+        if error is not None:
+            assert error.code() == KafkaError._PARTITION_EOF, error
+            place = (message.topic(), message.partition())
+            unread.discard(place)
+            self._next[place] = max(self._next[place], message.offset())
+            return
         record = Record(
             message.topic(),
             message.partition(),

@@ -10,7 +10,7 @@ import pytest
 from schemas.customer import unpack
 from schemas.topics import DEAD_LETTERS
 from streams.engine.state import partition_of
-from tests.broker.events import HOUR, SECOND, START, event, key_of, placed, viewed
+from tests.broker.events import HOUR, SECOND, START, event, placed, viewed
 from tests.broker.reading import read, rows, task_rows
 from tests.broker.workers import Worker, deployed
 
@@ -78,7 +78,11 @@ def test_a_misplaced_record_is_a_dead_letter_and_its_customer_is_not_touched(kaf
         shop.await_taken()
 
         (letter,) = (record.json for record in read(kafka, DEAD_LETTERS))
-        assert (letter["reason"], letter["source"], letter["event_id"]) == ("wrong_partition", "test", "misplaced")
+        assert (letter["reason"], letter["source"], letter["event_id"]) == (
+            "wrong_partition",
+            "test",
+            "misplaced",
+        )
         assert letter["origin"]["partition"] == wrong
         assert f"partition {right} of {shop.settings.partitions}" in letter["message"]
         changelog = [record for record in read(kafka, shop.changelog) if record.key == b"c:anna"]

@@ -188,7 +188,7 @@ class Deployment:
         value: object,
         *,
         partition: int | None = None,
-        headers: list[tuple[str, bytes]] | None = None,
+        headers: list[tuple[str, str | bytes | None]] | None = None,
     ) -> int:
         """Send one record, bytes as they are; without a partition to the key's. Returns the partition."""
         raw = key.encode() if isinstance(key, str) else key
@@ -213,7 +213,8 @@ class Deployment:
     def _end_offsets(self, names: list[str]) -> dict[tuple[str, int], int]:
         partitions = {each.name: each.partitions for each in self.registry}
         places = [(name, number) for name in names for number in range(partitions[name])]
-        asked = self.admin.list_offsets({TopicPartition(*place): OffsetSpec.latest() for place in places})
+        latest: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        asked = self.admin.list_offsets({TopicPartition(*place): latest for place in places})
         return {(place.topic, place.partition): told.result().offset for place, told in asked.items()}
 
     def _have_leaders(self) -> bool:

@@ -11,8 +11,8 @@ from schemas.topics import ACTIONS, DEAD_LETTERS, DECISIONS
 from tests.broker.reading import Record, read, rows
 from tests.broker.workers import Deployment
 from tests.faults.oracle import Expected, Input, Letter, Life
+from tests.faults.oracle_news import Said
 from tests.faults.oracle_orders import DAY, ms
-from tests.faults.oracle_triggers import Said
 
 _SCORED = "churn_risk"
 
@@ -35,7 +35,7 @@ def written(shop: Deployment) -> Written:
 def inputs(shop: Deployment) -> list[Input]:
     """All records of the deployment's touchpoints."""
     records = read(shop.bootstrap, *(each.topic for each in shop.touchpoints))
-    return [Input(*record[: len(Input._fields)]) for record in records]
+    return [Input(r.topic, r.partition, r.offset, r.key, r.value, r.headers) for r in records]
 
 
 def assert_rows(written: Written, expected: Expected) -> None:
@@ -206,8 +206,9 @@ def _purchases(row: Customer) -> tuple[Any, ...]:
 
 def _expected_purchases(life: Life) -> tuple[Any, ...]:
     book, times = life.person.book, sorted(life.person.book.purchases)
-    gaps = max(0, len(times) - 1)
-    mean = (times[-1] - times[0]) / gaps / DAY if gaps else 0.0
+    days = sorted({at // DAY for at in times})
+    gaps = max(0, len(days) - 1)
+    mean = (days[-1] - days[0]) / gaps if gaps else 0.0
     ends = (times[0], times[-1]) if times else (None, None)
     return (len(times), *ends, gaps, _near(book.value), _near(mean))
 

@@ -1,5 +1,36 @@
-"""Assertions of the comparing module tell what they compared."""
+"""A broker of the fault tests' own, and the seed of their schedules."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
 
 import pytest
 
+from streams.local.stack import embedded
+
 pytest.register_assert_rewrite("tests.faults.comparing")
+
+_SEED = "PULPERO_FAULT_SEED"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # With `--dist loadgroup` one worker runs all of these, one after the other: each keeps two cores busy.
+    for item in items:
+        if item.get_closest_marker("faults"):
+            item.add_marker(pytest.mark.xdist_group("faults"))
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """The address of a real Kafka."""
+    with embedded(with_redis=False) as stack:
+        yield stack.bootstrap
+
+
+@pytest.fixture
+def seed() -> int:
+    """The seed of the stream and of the kills: printed, so that `PULPERO_FAULT_SEED=…` runs it again."""
+    given = int(os.environ.get(_SEED) or time.time_ns() % 1_000_000)
+    sys.stdout.write(f"{_SEED}={given}\n")
+    return given

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from tests.faults.oracle_customer import Person
+from tests.faults.oracle_news import Said
 from tests.faults.oracle_orders import DAY, Json, ms
-from tests.faults.oracle_triggers import Said, Watch
+from tests.faults.oracle_triggers import Watch
 
 GRACE = 5_000
 LATENESS = {"web": 3_600_000, "orders": 7 * DAY, "messages": DAY, "consent": 7 * DAY}

@@ -9,6 +9,7 @@ MINUTE = 60_000
 GAP = 30 * MINUTE
 CART_IDLE = 10 * DAY
 CHANNELS = ("email", "app", "site", "sms", "social", "call")
+_STEPS = {"checkout_step_viewed", "checkout_step_completed", "payment_failed"}
 _OBSTACLES = {"coupon_refused", "out_of_stock_shown", "form_error"}
 
 
@@ -47,6 +48,7 @@ class Person:
     viewed: list[tuple[int, str]] = field(default_factory=list)  # (at, product), newest last
     consent: dict[str, tuple[int, str]] = field(default_factory=dict)  # purpose[/channel] → (at, status)
     book: OrderBook = field(default_factory=OrderBook)
+    _cart_of: dict[str, str | None] = field(default_factory=dict)  # order → the cart it came from
 
     def allows(self, purpose: str, channel: str) -> bool:
         general, special = self.consent.get(purpose), self.consent.get(f"{purpose}/{channel}")
@@ -60,29 +62,35 @@ class Person:
         while self.carts and self.carts[0].last_at < at - CART_IDLE:
             del self.carts[0]
         is_purchase = False
-        if touchpoint == "web":
-            self._act(event, at)
-            self._web(event, at)
-        elif touchpoint == "consent":
-            self._act(event, at)
-            channel = event.get("channel")
-            key = event["purpose"] if channel is None else f"{event['purpose']}/{channel}"
-            self._say(key, event["type"], at)
+        if touchpoint == "orders":
+            is_purchase = self._order(event, at)
         elif touchpoint == "messages":
-            if event["type"] in ("unsubscribed", "complained") and event["channel"] in CHANNELS:
-                self._say(f"marketing/{event['channel']}", "withdrawn", at)
-            elif event["type"] in ("clicked", "replied"):
-                self._act(event, at)
+            self._feedback(event, at)
         else:
-            is_purchase = self.book.take(event, at)
-            if event["type"] == "order_placed" and event.get("follows_order_id") is None:
-                self._act(event, at)
-            if is_purchase:
-                self._close_ordered(event, at)
+            self._act(event, at)
+            if touchpoint == "web":
+                self._web(event, at)
+            else:
+                channel = event.get("channel")
+                self._say(event["purpose"] + (f"/{channel}" if channel else ""), event["type"], at)
         for purpose, granted in ((event.get("context") or {}).get("consent") or {}).items():
             if not granted and purpose in ("profiling", "marketing"):
                 self._say(purpose, "denied", at)
         return is_purchase
+
+    def _order(self, event: Json, at: int) -> bool:
+        is_purchase = self.book.take(event, at)
+        if event["type"] == "order_placed" and event.get("follows_order_id") is None:
+            self._act(event, at)
+        if is_purchase:
+            self._close_ordered(event, at)
+        return is_purchase
+
+    def _feedback(self, event: Json, at: int) -> None:
+        if event["type"] in ("unsubscribed", "complained") and event["channel"] in CHANNELS:
+            self._say(f"marketing/{event['channel']}", "withdrawn", at)
+        elif event["type"] in ("clicked", "replied"):
+            self._act(event, at)
 
     def _say(self, key: str, status: str, at: int) -> None:
         known = self.consent.get(key)
@@ -110,24 +118,20 @@ class Person:
         self.sessions = joined[-8:]
 
     def _web(self, event: Json, at: int) -> None:
-        kind, product = event["type"], event.get("product") or {}
+        kind = event["type"]
         if kind == "product_viewed":
-            self._view(product["product_id"], at)
-        elif kind == "product_added":
-            cart = self._cart(event, at, opens=True)
+            self._view(event["product"]["product_id"], at)
+        elif kind in ("product_added", "product_removed"):
+            cart = self._cart(event, at, opens=kind == "product_added")
             if cart is not None and at >= cart.stated_at:
-                self._put_in(cart, product)
-        elif kind == "product_removed":
-            cart = self._cart(event, at, opens=False)
-            if cart is not None and at >= cart.stated_at:
-                self._take_out(cart, product)
+                (self._put_in if kind == "product_added" else self._take_out)(cart, event["product"])
         elif kind in ("cart_viewed", "cart_updated"):
             cart = self._cart(event, at, opens=bool(event.get("products")))
             if cart is not None and event.get("products") is not None:
                 self._state(cart, event["products"], at)
         elif kind == "checkout_started":
             self._check_out(event, at)
-        elif kind in ("checkout_step_viewed", "checkout_step_completed", "payment_failed"):
+        elif kind in _STEPS:
             cart = self._cart(event, at, opens=True)
             if cart is not None:
                 cart.stage = "checkout"
@@ -173,8 +177,6 @@ class Person:
             for order in self.book.orders
         )
 
-    _cart_of: dict[str, str | None] = field(default_factory=dict)
-
     def _put_in(self, cart: Cart, product: Json) -> None:
         known = cart.items.setdefault(product["product_id"], [0.0, None])
         known[0] = (known[0] or 0.0) + product.get("quantity", 1.0)
@@ -185,8 +187,9 @@ class Person:
         known = cart.items.get(product["product_id"])
         if known is None:
             return
-        known[0] = (known[0] or 0.0) - product.get("quantity", 1.0)
-        if known[0] <= 0:
+        left = (known[0] or 0.0) - product.get("quantity", 1.0)
+        known[0] = left
+        if left <= 0:
             del cart.items[product["product_id"]]
         cart.told_value = None
         self._drop_empty(cart)

@@ -3,57 +3,38 @@
 Abandonment and everything after a purchase are worked out here; what rests on a model's score is not.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
-
 from tests.faults.oracle_customer import Cart, Person
-from tests.faults.oracle_orders import DAY, Bought, Json, Line
-
-HOUR = 3_600_000
-BROWSE_AFTER, CART_AFTER, CHECKOUT_AFTER = 45 * 60_000, HOUR, HOUR
-BROWSE_PRODUCTS = 2
-GIVE_UP = 72 * HOUR
-GATHER = 10 * 60_000
-CHECK_AFTER, USUAL_DELIVERY, MISMATCH_AFTER = DAY, 7 * DAY, DAY
-HOW_WAS_IT_AFTER, CROSS_SELL_AFTER, TOGETHER, VALID_FOR = 5 * DAY, 14 * DAY, DAY, 3 * DAY
-LATE_ITEM_RETRY = HOUR
-_ABANDONED_CHANNELS = ("email", "app", "site", "sms")
-_ORDER_CHANNELS = ("email", "app", "sms")
-_RANK = {"": 0, "cart": 1, "checkout": 2}
-_MARKETING = ("abandonment.", "post_purchase.cross_sell", "post_purchase.replenishment")
-
-
-class Said(NamedTuple):
-    """A decision: what about, when, and what came of it."""
-
-    key: str
-    trigger: str
-    about: str
-    at: int
-    outcome: str
-    reason: str
-
-
-class Proposal(NamedTuple):
-    """Something that could be said until `expires_at`. Fired, its reason code is the trigger's own."""
-
-    trigger: str
-    about: str
-    expires_at: int
-
-
-class Sent(NamedTuple):
-    """A fired proposal that may still become wrong."""
-
-    proposal: Proposal
-    channel: str
-
-
-class Held(NamedTuple):
-    """A proposal that waits since `since`."""
-
-    proposal: Proposal
-    since: int
+from tests.faults.oracle_news import (
+    ABANDONED_CHANNELS,
+    BROWSE_AFTER,
+    BROWSE_PRODUCTS,
+    CROSS_SELL_AFTER,
+    GATHER,
+    GIVE_UP,
+    HOW_WAS_IT_AFTER,
+    LATE_ITEM_RETRY,
+    MARKETING,
+    MISMATCH_AFTER,
+    ORDER_CHANNELS,
+    RANK,
+    TOGETHER,
+    VALID_FOR,
+    Held,
+    Proposal,
+    Said,
+    Sent,
+    asked_at,
+    cart_left,
+    is_about,
+    is_true,
+    mark,
+    next_used_up,
+    running_out,
+    runs_out,
+    silence,
+    thanks,
+)
+from tests.faults.oracle_orders import Bought, Json
 
 
 class Watch:
@@ -97,13 +78,13 @@ class Watch:
             cart = person.cart(event["cart_id"])
             if cart is not None and cart.newest_event == event["event_id"] and not self._bought_since(cart):
                 timer = f"abandonment:cart:{cart.cart_id}"
-                if timer not in self.timers and _RANK[cart.announced] < _RANK[cart.stage]:
-                    self.timers[timer] = at + _silence(cart)
+                if timer not in self.timers and RANK[cart.announced] < RANK[cart.stage]:
+                    self.timers[timer] = at + silence(cart)
         if "abandonment:browse" in self.timers:
             self._no_sooner("abandonment:browse", at + BROWSE_AFTER)
         for cart in person.carts:
             if f"abandonment:cart:{cart.cart_id}" in self.timers:
-                self._no_sooner(f"abandonment:cart:{cart.cart_id}", at + _silence(cart))
+                self._no_sooner(f"abandonment:cart:{cart.cart_id}", at + silence(cart))
 
     def _no_sooner(self, timer: str, due: int) -> None:
         self.timers[timer] = max(self.timers[timer], due)
@@ -138,9 +119,9 @@ class Watch:
             if other is cart or not other.items or now >= other.last_at + GIVE_UP:
                 continue
             is_earlier_case = (
-                other.announced == other.stage and other.last_at + _silence(other) <= cart.last_at
+                other.announced == other.stage and other.last_at + silence(other) <= cart.last_at
             )
-            outranks = (_RANK[other.stage], other.last_at) > (_RANK[cart.stage], cart.last_at)
+            outranks = (RANK[other.stage], other.last_at) > (RANK[cart.stage], cart.last_at)
             if outranks and not is_earlier_case:
                 return None
         return cart
@@ -170,10 +151,10 @@ class Watch:
 
     def _ring_cart(self, cart_id: str, due: int) -> None:
         cart = self._left_cart(cart_id, due)
-        if cart is not None and _RANK[cart.announced] < _RANK[cart.stage]:
+        if cart is not None and RANK[cart.announced] < RANK[cart.stage]:
             cart.announced = cart.stage
             self.timers[f"abandonment:closed_cart:{cart_id}"] = cart.last_at + GIVE_UP
-            self._propose(_cart_left(cart), due)
+            self._propose(cart_left(cart), due)
 
     def _close_case(self, timer: str, cart_id: str, due: int) -> None:
         cart = self.person.cart(cart_id)
@@ -200,7 +181,7 @@ class Watch:
             if is_purchase:
                 self._replenish_later({line.product_id for line in order.lines}, at)
                 if order.cancelled_at is None:
-                    self._propose(_thanks(order), at)
+                    self._propose(thanks(order), at)
         elif kind in ("order_updated", "item_shipped", "item_backordered"):
             self._ask_later(order, at)
             if kind != "order_updated":
@@ -225,7 +206,7 @@ class Watch:
     def _ask_later(self, order: Bought, now: int) -> None:
         timer = f"post_purchase:delivered_check:{order.order_id}"
         due = min(
-            (at for line in order.lines if "delivered_check" not in line.told and (at := _asked_at(line))),
+            (at for line in order.lines if "delivered_check" not in line.told and (at := asked_at(line))),
             default=None,
         )
         if due is None:
@@ -253,12 +234,12 @@ class Watch:
             return None
         if what == "cross_sell" and (book.last_purchase or 0) > order.placed_at:
             return None
-        lines = [line for line in order.lines if _is_true(what, line, now)]
-        lines = [line for line in lines if (_mark(what, line) in line.told) is again]
+        lines = [line for line in order.lines if is_true(what, line, now)]
+        lines = [line for line in lines if (mark(what, line) in line.told) is again]
         if not lines:
             return None
         for line in lines:
-            line.told = {each for each in line.told if each.partition("@")[0] != what} | {_mark(what, line)}
+            line.told = {each for each in line.told if each.partition("@")[0] != what} | {mark(what, line)}
         about = f"order:{order.order_id}"
         if what == "cross_sell":
             dearest = max(lines, key=lambda line: (line.price or 0.0) * line.ordered)
@@ -267,42 +248,26 @@ class Watch:
 
     # --- what runs out
 
-    def _running_out(self) -> list[tuple[int, str, Bought, Line]]:
-        bought: dict[str, list[tuple[Bought, Line]]] = {}
-        for order in self.person.book.orders:
-            if order.event_id and order.follows is None and order.cancelled_at is None:
-                for line in order.lines:
-                    if line.ordered and line.cancelled_at is None and line.returned_at is None:
-                        bought.setdefault(line.product_id, []).append((order, line))
-        found = []
-        for product, times in bought.items():
-            (first, _), (last, newest) = times[0], times[-1]
-            if last.placed_at != first.placed_at:
-                pieces = sum(line.ordered for _, line in times[:-1])
-                lasts = round((last.placed_at - first.placed_at) * newest.ordered / pieces)
-                found.append((last.placed_at + lasts, product, last, newest))
-        return sorted(found, key=lambda each: each[:2])
-
     def _replenish_later(self, products: set[str], now: int) -> None:
         """After a purchase: when the first of its products is used up, or when it was time anyway."""
-        due = _next_used_up([each for each in self._running_out() if each[1] in products], now)
+        due = next_used_up([each for each in running_out(self.person.book) if each[1] in products], now)
         if due is not None:
             self.timers["post_purchase:replenishment"] = min(
                 due, self.timers.get("post_purchase:replenishment", due)
             )
 
     def _ring_replenishment(self, due: int) -> None:
-        known = self._running_out()
+        known = running_out(self.person.book)
         found = [
             each for each in known if abs(each[0] - due) < TOGETHER and "replenishment" not in each[3].told
         ]
         for _, _, _, line in found:
             line.told.add("replenishment")
-        following = _next_used_up(known, due)
+        following = next_used_up(known, due)
         if following is not None:
             self.timers["post_purchase:replenishment"] = following
         if found:
-            self._propose(_runs_out(found[0], due), due)
+            self._propose(runs_out(found[0], due), due)
 
     # --- what becomes of a proposal
 
@@ -319,7 +284,7 @@ class Watch:
             self._say(proposal, now, "suppressed", "no_marketing_consent")
         elif now >= proposal.expires_at:
             self._say(proposal, now, "suppressed", "expired")
-        elif proposal.trigger.startswith(_MARKETING) and self.person.book.has_late(now):
+        elif proposal.trigger.startswith(MARKETING) and self.person.book.has_late(now):
             if held is None:
                 self._say(proposal, now, "deferred", "late_item")
                 held = Held(proposal, now)
@@ -356,9 +321,9 @@ class Watch:
         if what in ("cart", "checkout"):
             return self._cart_again(what, name, now)
         if what == "replenishment":
-            found = [each for each in self._running_out() if abs(each[0] - held.since) < TOGETHER]
+            found = [each for each in running_out(self.person.book) if abs(each[0] - held.since) < TOGETHER]
             found = [each for each in found if "replenishment" in each[3].told]
-            again = _runs_out(found[0], now) if found else None
+            again = runs_out(found[0], now) if found else None
             return again if again is not None and again.about == about else None
         assert kind == "item"
         for order in self.person.book.orders:
@@ -381,17 +346,17 @@ class Watch:
         if cart is None or cart.stage != stage:
             return None
         silent_from = max(cart.last_at, self.person.last_seen)
-        if now < silent_from + _silence(cart):
+        if now < silent_from + silence(cart):
             cart.announced = ""
-            self.timers[f"abandonment:cart:{cart_id}"] = silent_from + _silence(cart)
+            self.timers[f"abandonment:cart:{cart_id}"] = silent_from + silence(cart)
             return None
-        return _cart_left(cart)
+        return cart_left(cart)
 
     def _channel(self, trigger: str) -> str | None:
-        channels = _ABANDONED_CHANNELS if trigger.startswith("abandonment") else _ORDER_CHANNELS
+        channels = ABANDONED_CHANNELS if trigger.startswith("abandonment") else ORDER_CHANNELS
         if trigger == "post_purchase.delivery_mismatch":
             return "call"
-        if not trigger.startswith(_MARKETING):
+        if not trigger.startswith(MARKETING):
             return channels[0]
         return next((each for each in channels if self.person.allows("marketing", each)), None)
 
@@ -404,12 +369,12 @@ class Watch:
         if is_purchase:
             self._call_back(at, "purchased", {s for s in self.open if self._is_answered(s, event)})
         elif event["type"] == "order_cancelled":
-            self._call_back(at, "order_cancelled", {s for s in self.open if _is_about(s, event)})
+            self._call_back(at, "order_cancelled", {s for s in self.open if is_about(s, event)})
         if touchpoint in ("consent", "messages"):
             forbidden = {
                 sent
                 for sent in self.open
-                if sent.proposal.trigger.startswith(_MARKETING)
+                if sent.proposal.trigger.startswith(MARKETING)
                 and not self.person.allows("marketing", sent.channel)
             }
             self._call_back(at, "consent_withdrawn", forbidden)
@@ -434,60 +399,3 @@ class Watch:
             for order in self.person.book.orders
             for line in order.lines
         )
-
-
-def _silence(cart: Cart) -> int:
-    return CHECKOUT_AFTER if cart.stage == "checkout" else CART_AFTER
-
-
-def _cart_left(cart: Cart) -> Proposal:
-    return Proposal(f"abandonment.{cart.stage}", f"cart:{cart.cart_id}", cart.last_at + GIVE_UP)
-
-
-def _thanks(order: Bought) -> Proposal:
-    return Proposal("post_purchase.thanks", f"order:{order.order_id}", order.placed_at + VALID_FOR)
-
-
-def _runs_out(found: tuple[int, str, Bought, Line], now: int) -> Proposal:
-    _, _, order, line = found
-    return Proposal("post_purchase.replenishment", f"item:{order.order_id}:{line.item_id}", now + VALID_FOR)
-
-
-def _next_used_up(found: list[tuple[int, str, Bought, Line]], now: int) -> int | None:
-    for due, _, _, line in found:
-        if "replenishment" not in line.told and due + TOGETHER > now:
-            return max(due, now + 1)
-    return None
-
-
-def _asked_at(line: Line) -> int | None:
-    expected = line.promised
-    if expected is None and line.shipped_at is not None:
-        expected = line.shipped_at + USUAL_DELIVERY
-    return expected + CHECK_AFTER if expected is not None and line.waiting else None
-
-
-def _is_true(what: str, line: Line, now: int) -> bool:
-    if what == "shipped":
-        return line.state == "shipped"
-    if what == "backorder":
-        return line.state == "backordered" and line.promised is not None and line.missing > 0
-    if what == "delivered_check":
-        asked = _asked_at(line)
-        return asked is not None and asked <= now
-    if what == "delivery_mismatch":
-        if not line.ordered or line.returned_at is not None or line.cancelled_at is not None:
-            return False
-        return line.own > 0 and line.own not in (line.ordered - line.short, line.ordered)
-    return line.state == "delivered"
-
-
-def _mark(what: str, line: Line) -> str:
-    return f"backorder@{(line.promised or 0) // DAY}" if what == "backorder" else what
-
-
-def _is_about(sent: Sent, event: Mapping[str, str]) -> bool:
-    about, item = sent.proposal.about, f"item:{event['order_id']}:"
-    if event.get("item_id") is not None:
-        return about == f"{item}{event['item_id']}"
-    return about == f"order:{event['order_id']}" or about.startswith(item)

@@ -26,7 +26,7 @@ class Sent(NamedTuple):
     key: str | None
     value: bytes | None
     misplaced: bool = False
-    headers: list[tuple[str, bytes]] | None = None
+    headers: list[tuple[str, str | bytes | None]] | None = None
 
 
 def portions(seed: int, customers: int, days: int, size: int) -> list[list[Sent]]:
@@ -107,4 +107,4 @@ def _spoilt(event: Replayed, value: bytes, rng: Random) -> Sent:
 
 def _clock(at: Millis) -> list[Sent]:
     value, headers = encode_clock(at)
-    return [Sent(touchpoint, None, value, headers=headers) for touchpoint in TOUCHPOINTS]
+    return [Sent(touchpoint, None, value, headers=list(headers)) for touchpoint in TOUCHPOINTS]

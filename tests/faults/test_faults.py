@@ -1,25 +1,18 @@
-"""Workers are killed by pid while events flow; what they leave behind is what an oracle works out.
+"""Workers are killed by pid while events flow; what they leave behind is what an oracle works out."""
 
-The seed is printed; `PULPERO_FAULT_SEED=…` runs it again.
-"""
-
-import os
-import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from streams.local.stack import embedded
 from tests.broker.workers import Deployment, Worker, deployed
 from tests.faults import comparing
 from tests.faults.oracle import murmur2, refold
 from tests.faults.stream import Sent, portions
 
-pytestmark = [pytest.mark.broker, pytest.mark.faults, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.broker, pytest.mark.faults]
 
 PARTITIONS = 4
 CUSTOMERS, DAYS, PORTION = 100, 20, 60
@@ -36,15 +29,7 @@ SCHEDULE = (
 """What happens at each seeded moment. `replace` and `drop` are kill -9: eleven of them, with 1, 2, 3 and 1 workers."""
 
 
-@pytest.fixture(scope="module")
-def kafka() -> Iterator[str]:
-    with embedded(with_redis=False) as stack:
-        yield stack.bootstrap
-
-
-def test_eleven_kills_among_one_two_three_and_one_workers_leave_no_trace(kafka: str) -> None:
-    seed = int(os.environ.get("PULPERO_FAULT_SEED") or time.time_ns() % 1_000_000)
-    sys.stdout.write(f"PULPERO_FAULT_SEED={seed}\n")
+def test_eleven_kills_among_one_two_three_and_one_workers_leave_no_trace(kafka: str, seed: int) -> None:
     settings = {"time": "events", "idle_ms": 120_000, "session_timeout_ms": 3_000, "batch_records": 60}
     with deployed(kafka, partitions=PARTITIONS, policy=POLICY, **settings) as shop:
         feeder = Feeder(shop, portions(seed, CUSTOMERS, DAYS, PORTION), len(SCHEDULE))

@@ -5,10 +5,27 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.engine.inbox import Item, Tick
+from schemas.dead_letter import DeadLetter, Origin
+from streams.engine.inbox import Item, Refused, Tick
 from streams.engine.merge import Merge
 
 TOPICS = ("touchpoints.consent", "touchpoints.orders", "touchpoints.web")
+
+
+_LETTER = DeadLetter(
+    origin=Origin(topic="", partition=0, offset=0, appended_at=0),
+    source=None,
+    event_id=None,
+    reason="late",
+    message="",
+    key=None,
+    value=None,
+)
+
+
+def _item(at: int, topic: str, offset: int) -> Item:
+    """Something with a time that promises nothing."""
+    return Refused(at, topic, offset, "", _LETTER)
 
 
 class Log(NamedTuple):
@@ -32,7 +49,7 @@ def _feed(merge: Merge, log: Log, fetched: dict[str, int], topic: str, count: in
     times = log.times[topic]
     begin = fetched[topic]
     end = min(len(times), begin + count)
-    inbox.put_decoded(Tick(times[i], topic, i) for i in range(begin, end))
+    inbox.put_decoded(_item(times[i], topic, i) for i in range(begin, end))
     fetched[topic] = inbox.position = end
     inbox.last_stable = len(times)
     inbox.fetched_at = 0
@@ -56,7 +73,7 @@ def _merged(log: Log) -> list[Item]:
 
 def _sequential(log: Log) -> list[Item]:
     """The definition, one item at a time: the smallest head by (event time, topic)."""
-    left = {topic: [Tick(at, topic, i) for i, at in enumerate(log.times[topic])] for topic in TOPICS}
+    left = {topic: [_item(at, topic, i) for i, at in enumerate(log.times[topic])] for topic in TOPICS}
     order: list[Item] = []
     while any(left.values()):
         topic = min((t for t in TOPICS if left[t]), key=lambda t: (left[t][0].at, t))
@@ -97,7 +114,7 @@ def test_a_topic_read_to_its_end_is_waited_for_no_longer_than_idle() -> None:
     idle[0].fetched_at = 500
     assert merge.waits_for() == ("touchpoints.orders",)
     idle[1].fetched_at = 500
-    assert merge.take(1) == [Tick(1, "touchpoints.web", 0)]
+    assert merge.take(1) == [_item(1, "touchpoints.web", 0)]
 
 
 def test_a_quiet_night_is_no_excuse_for_not_waiting_in_the_morning() -> None:
@@ -107,10 +124,21 @@ def test_a_quiet_night_is_no_excuse_for_not_waiting_in_the_morning() -> None:
     assert merge.take(1) == []
     for inbox in merge.inboxes.values():
         inbox.fetched_at = 10_000
-    merge.inboxes["touchpoints.web"].put_decoded([Tick(1, "touchpoints.web", 0)])
+    merge.inboxes["touchpoints.web"].put_decoded([_item(1, "touchpoints.web", 0)])
     assert merge.take(1) == []
     merge.inboxes["touchpoints.orders"].fetched_at = 10_500
-    assert merge.take(1) == [Tick(1, "touchpoints.web", 0)]
+    assert merge.take(1) == [_item(1, "touchpoints.web", 0)]
+
+
+def test_what_a_topic_was_told_of_time_it_is_not_waited_for() -> None:
+    merge = Merge(("touchpoints.orders", "touchpoints.web"), idle_ms=500)
+    orders, web = merge.inboxes["touchpoints.orders"], merge.inboxes["touchpoints.web"]
+    for inbox in (orders, web):
+        inbox.position = inbox.last_stable = inbox.fetched_at = 0
+    orders.put_decoded([Tick(10, "touchpoints.orders", 0)])
+    web.put_decoded(_item(at, "touchpoints.web", n) for n, at in enumerate((9, 10, 10, 11, 8)))
+    assert [item.at for item in merge.take(9)] == [9, 10, 10, 10]
+    assert merge.waits_for() == ("touchpoints.orders",)
 
 
 def test_transaction_markers_at_the_end_do_not_hold_the_merge_up() -> None:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import pytest
 
 from models import cart_propensity, churn
-from models.features import cart_features, churn_features
+from models.cart_features import cart_features
+from models.churn_features import churn_features
 from models.learner import Learning
 from models.model import Model
 from models.quality import Pair, auc, log_loss

@@ -11,13 +11,14 @@ from schemas.action import moment
 from schemas.customer import Customer
 from schemas.decision import GateOutcome
 from schemas.event import Millis
-from streams.decisions.gates import cap, consent, expiry, feed_stale, late_item, paused, profiling
+from streams.decisions.gates import cap, conditions, consent, expiry, feed_stale, late_item, paused, profiling
 from streams.decisions.gates.verdict import Defer, Gate, Pass, Suppress, Verdict
 from streams.triggers.candidate import Candidate
 from streams.triggers.circumstances import Circumstances
 
 GATES: tuple[tuple[str, Gate], ...] = (
     ("profiling", profiling.ask),
+    ("conditions", conditions.ask),
     ("consent", consent.ask),
     ("expiry", expiry.ask),
     ("paused", paused.ask),

@@ -7,9 +7,10 @@ from models.model import Model
 from models.scorer import Features
 from schemas.action import moment
 from schemas.counts import DAY
-from schemas.customer import Cart, CartItem, Customer, Order, OrderItem, Purchases, Session
+from schemas.customer import Cart, CartItem, Customer, Order, OrderItem, Session
 from schemas.event import Millis
 from schemas.example import Example
+from streams.customers.purchases import record
 
 AT: Millis = 1_700_000_000_000
 
@@ -18,6 +19,7 @@ TINY = Model(
     features=("a", "b", "c"),
     horizon_ms=DAY,
     rule=lambda features: 0.25,
+    purchase_label=True,
     learning_rate=0.1,
     min_examples=10,
 )
@@ -54,16 +56,10 @@ def buyer(*days_ago: float, total: float = 20.0) -> Customer:
     """A customer who bought so many days before AT, oldest first."""
     times = [AT - int(days * DAY) for days in days_ago]
     row = Customer("c:1", first_seen=min(times, default=AT), last_seen=max(times, default=AT))
-    row.purchases = Purchases(
-        count=len(times),
-        first_at=times[0] if times else None,
-        last_at=times[-1] if times else None,
-        value=total * len(times),
-    )
-    row.orders = [
-        Order(f"o{n}", at, total, items=[OrderItem("i", "p", 1.0)], event_id=f"e{n}")
-        for n, at in enumerate(times)
-    ]
+    for n, at in enumerate(times):
+        row.orders.append(Order(f"o{n}", at, total, items=[OrderItem("i", "p", 1.0)], event_id=f"e{n}"))
+        record(row, at)
+    row.purchases.value = total * len(times)
     return row
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from models.bgnbd import CDNOW, WEEK_MS, Population, silence
 from models.churn import MODEL, bgnbd
-from models.features import churn_features
+from models.churn_features import churn_features
 from tests.unit.models.builders import AT, buyer
 
 

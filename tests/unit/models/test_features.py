@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from models.features import CART_FEATURES, CHURN_FEATURES, cart_features, churn_features
+from models.cart_features import CART_FEATURES, cart_features
+from models.churn_features import CHURN_FEATURES, churn_features
 from schemas.counts import DAY
 from schemas.customer import Cart, Customer, Obstacle
 from tests.unit.models.builders import AT, browser, buyer

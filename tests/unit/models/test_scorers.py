@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from models import cart_propensity, churn
-from models.features import cart_features, churn_features
+from models.cart_features import cart_features
+from models.churn_features import churn_features
 from models.learner import Learner, Learning
 from models.scorers import MODELS, ModelScorer, cold_start, scorers_of
 from models.snapshot import SnapshotRefusedError
