@@ -134,12 +134,15 @@ def _new_task(number: int, known: tuple[Touchpoint, ...], surroundings: Surround
 
 
 async def _publish(app: App, batch: Batch) -> None:
-    for arrival in batch.applied:
-        await app.committed_events.send(value=arrival)
-    for message in batch.effects.actions:
-        await app.committed_actions.send(value=message)
-    for decision in batch.effects.decisions:
-        await app.committed_decisions.send(value=decision)
+    """Hand the committed to the shop's own agents; where nobody listens it costs nothing."""
+    for channel, values in (
+        (app.committed_events, batch.applied),
+        (app.committed_actions, batch.effects.actions),
+        (app.committed_decisions, batch.effects.decisions),
+    ):
+        if channel.subscriber_count:
+            for value in values:
+                await channel.send(value=value)
 
 
 class Customers(Mapping[str, Customer]):

@@ -139,7 +139,6 @@ class Engine(Service):
 
 def _freeze() -> None:
     """Take what was restored out of the garbage collector's rounds: it lives as long as the process."""
-    gc.collect()
     gc.freeze()
 
 

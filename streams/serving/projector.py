@@ -129,7 +129,7 @@ class Projector:
                 self._show_ready(True)
                 if once:
                     break
-            if len(records) < MAX_RECORDS:
+            if self.is_ready and len(records) < MAX_RECORDS:
                 await _pause(stop, started + WRITE_SECONDS - time.monotonic())
         return self.is_ready
 

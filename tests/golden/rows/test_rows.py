@@ -76,7 +76,6 @@ def _order() -> Order:
         items=[_item()],
         refunded=2.5,
         event_id="e3",
-        told=["thanks"],
         updated_at=AT,
         paid_at=AT + 1,
         cancelled_at=AT + 2,
