@@ -37,7 +37,9 @@ def decide(
         case Defer(reason, until):
             decision = record.decided(row, asked, now, circumstances, "deferred", reason)
             effects.decisions.append(decision)
-            _hold(row, hold.deferred(asked.candidate, decision, now, held), until, now, circumstances, effects)
+            _hold(
+                row, hold.deferred(asked.candidate, decision, now, held), until, now, circumstances, effects
+            )
         case Suppress(reason):
             decision = record.decided(row, asked, now, circumstances, "suppressed", reason)
             effects.decisions.append(decision)

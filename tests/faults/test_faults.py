@@ -1,5 +1,6 @@
 """Workers are killed by pid while events flow; what they leave behind is what an oracle works out."""
 
+import signal
 import threading
 import time
 from pathlib import Path
@@ -17,20 +18,24 @@ pytestmark = [pytest.mark.broker, pytest.mark.faults]
 PARTITIONS = 4
 CUSTOMERS, DAYS, PORTION = 100, 20, 60
 PACE_SECONDS = 0.2
+SESSION_MS = 3_000
 OPEN_FIRST = 0.75
 """Share of the moments that wait until the worker has opened its tasks."""
 POLICY = Path(__file__).with_name("policy.yaml")
 
 SCHEDULE = (
     *("replace", "replace", "grow"),
-    *("replace", "replace", "replace", "grow"),
+    *("replace", "replace", "freeze", "replace", "grow"),
     *("replace", "replace", "replace", "drop", "drop", "replace"),
 )
-"""What happens at each seeded moment. `replace` and `drop` are kill -9: eleven of them, with 1, 2, 3 and 1 workers."""
+"""What happens at each seeded moment. `replace` and `drop` are kill -9: eleven, among 1, 2, 3 and 1 workers.
+
+A frozen worker (SIGSTOP) wakes up after its leases went to the other one, and must not write a word.
+"""
 
 
 def test_eleven_kills_among_one_two_three_and_one_workers_leave_no_trace(kafka: str, seed: int) -> None:
-    settings = {"time": "events", "idle_ms": 120_000, "session_timeout_ms": 3_000, "batch_records": 60}
+    settings = {"time": "events", "idle_ms": 120_000, "session_timeout_ms": SESSION_MS, "batch_records": 60}
     with deployed(kafka, partitions=PARTITIONS, policy=POLICY, **settings) as shop:
         feeder = Feeder(shop, portions(seed, CUSTOMERS, DAYS, PORTION), len(SCHEDULE))
         alive = disturb(shop, feeder, Random(f"kills:{seed}"))
@@ -85,6 +90,11 @@ def disturb(shop: Deployment, feeder: Feeder, rng: Random) -> list[Worker]:
         if rng.random() < OPEN_FIRST:
             chosen.await_ready()
         time.sleep(rng.uniform(0.2, 2.5))  # the moment is part of the schedule
+        if what == "freeze":
+            chosen.signal(signal.SIGSTOP)
+            time.sleep(SESSION_MS / 1000 * 1.5)
+            chosen.signal(signal.SIGCONT)
+            continue
         if what != "grow":
             assert chosen.is_running, chosen.said
             chosen.kill()

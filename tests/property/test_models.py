@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.example_merge import ExampleMerge, Merged
 from models.cart_features import CART_FEATURES, cart_features
 from models.churn_features import CHURN_FEATURES, churn_features
+from models.example_merge import ExampleMerge, Merged
 from models.learner import MAX_MAGNITUDE, Learner
 from models.snapshot import from_records, to_records
 from schemas.action import moment

@@ -1,5 +1,6 @@
 """The engine's own advance loop against the plain driver: heap, hot rows and batches change nothing."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from streams.engine.task_row import TaskRow, pack_task_row, unpack_task_row
 from streams.metrics import Metrics, Tally
 from streams.triggers.feeds import FeedTracker
 from tests.simulation.driver import Change, Entry, Stale, merged, run
-from tests.simulation.logs import HAPPENINGS, log_of, welcomed
+from tests.simulation.logs import HAPPENINGS, Happening, log_of, welcomed
 from tests.unit.decisions.builders import circumstances
 
 # A chance so small that no feed of these short logs is ever stale, for the driver knows no feed tracker.
@@ -32,7 +33,7 @@ class Outcome(NamedTuple):
     decisions: list[str]
 
 
-def _engine_run(entries: list[Entry], size: int, hot_rows: int, crashes: frozenset[int]) -> Outcome:
+def _engine_run(entries: Sequence[Entry], size: int, hot_rows: int, crashes: frozenset[int]) -> Outcome:
     """Through TaskState in batches; before the batches in `crashes` the batch is done once for nothing."""
     given = replace(circumstances(), policy=_POLICY, feeds=FeedTracker(_POLICY.feeds), policy_version="p1")
     state = TaskState(0, 1, Store(hot_rows), given, Tally(Metrics(CollectorRegistry())))
@@ -67,9 +68,9 @@ def _engine_run(entries: list[Entry], size: int, hot_rows: int, crashes: frozens
     st.frozensets(st.integers(0, 20), max_size=4),
 )
 def test_the_engine_does_what_the_plain_driver_does(
-    happenings: list[object], welcome: bool, size: int, hot_rows: int, crashes: frozenset[int]
+    happenings: list[Happening], welcome: bool, size: int, hot_rows: int, crashes: frozenset[int]
 ) -> None:
-    log = log_of((welcomed() if welcome else []) + happenings)  # type: ignore[arg-type, operator]
+    log = log_of((welcomed() if welcome else []) + happenings)
     entries = [entry for entry in merged(log) if not isinstance(entry, Change)]
     plain = run(entries, replace(circumstances(), policy=_POLICY, feeds=Stale(frozenset())))
 

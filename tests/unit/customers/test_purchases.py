@@ -45,7 +45,10 @@ def test_orders_of_one_day_are_one_purchase_of_the_rhythm_whatever_their_order_o
 
 def test_a_day_is_one_of_utc() -> None:
     at_midnight = T0 // DAY * DAY + DAY
-    evening, morning = (order("order_placed", at, f"O{at}", items=[product()], total=1) for at in (at_midnight - 1, at_midnight))
+    evening, morning = (
+        order("order_placed", at, f"O{at}", items=[product()], total=1)
+        for at in (at_midnight - 1, at_midnight)
+    )
     assert folded(evening, morning).purchases.gap_mean == 1.0
 
 

@@ -169,6 +169,30 @@ def test_a_new_candidate_takes_the_place_of_the_held_one() -> None:
     assert row.timers == {}
 
 
+def test_a_candidate_that_lacks_a_condition_of_its_own_does_not_end_the_held_one() -> None:
+    row = customer("marketing")
+    decided(row, candidate(), AT, circumstances(paused="*"))
+    lacks = (Condition(name="score", value=0.3, met=False),)
+
+    effects = decided(row, candidate(occurrence="2", conditions=lacks), AT + MINUTE, circumstances())
+
+    (decision,) = effects.decisions
+    assert (decision.outcome, decision.reason_code) == ("suppressed", "cart_left")
+    assert [each.business_key for each in row.held] == ["cart:k1"]
+    assert row.timers == {"held:abandonment.cart:cart:k1": AT + MINUTE}
+
+
+def test_what_a_model_said_waits_for_its_label_once_whatever_becomes_of_the_candidate() -> None:
+    for given in (circumstances(), circumstances(contacts={"cap": 0}), circumstances(paused="*")):
+        row = customer("marketing", "profiling")
+        (decision,) = decided(row, scored(), AT, given).decisions
+        assert [each.decision_id for each in row.pending] == [decision.decision_id]
+
+    held = row.held.pop()
+    decide(row, scored(), AT + HOUR, circumstances(), Effects(), held)
+    assert [each.at for each in row.pending] == [AT]
+
+
 def test_a_full_waiting_room_ends_what_expires_first() -> None:
     row = customer("marketing")
     paused = circumstances(paused="*")

@@ -11,6 +11,7 @@ from streams.decisions.gates import (
     Suppress,
     ask_all,
     cap,
+    conditions,
     consent,
     expiry,
     feed_stale,
@@ -30,7 +31,7 @@ from tests.unit.decisions.builders import (
     scored,
 )
 
-ORDER = ["profiling", "consent", "expiry", "paused", "feed_stale", "late_item", "cap"]
+ORDER = ["profiling", "conditions", "consent", "expiry", "paused", "feed_stale", "late_item", "cap"]
 
 
 def test_profiling_withholds_the_score_without_consent() -> None:
@@ -189,9 +190,17 @@ def test_the_first_gate_that_does_not_let_pass_is_the_last_asked() -> None:
 
     asked = ask_all(customer("marketing"), candidate(), AT, stopped)
 
-    assert [each.gate for each in asked.outcomes] == ["profiling", "consent", "expiry", "paused"]
+    assert [each.gate for each in asked.outcomes] == ORDER[:5]
     assert asked.outcomes[-1].outcome == "deferred"
     assert asked.outcomes[-1].reason == "paused"
+
+
+def test_a_candidate_whose_own_conditions_are_not_met_ends_for_the_reason_that_it_gives() -> None:
+    lacks = Condition(name="score", value=0.3, met=False)
+    proposed = candidate(conditions=(*candidate().conditions, lacks), reason_code="score_below_threshold")
+
+    assert conditions.ask(customer(), proposed, AT, circumstances()) == Suppress("score_below_threshold")
+    assert conditions.ask(customer(), candidate(), AT, circumstances()) == Pass(candidate())
 
 
 def test_what_is_forbidden_or_expired_is_never_held() -> None:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from models.model import Model
+from models.scorers import MODELS
 from schemas.action import moment
 from schemas.customer import MAX_PENDING, Customer, Order, Permission
 from schemas.event import Event, Millis
@@ -147,10 +149,23 @@ def test_no_example_is_made_of_a_customer_who_does_not_allow_profiling_any_more(
     assert row.pending == []
 
 
-def test_the_oldest_prediction_leaves_for_the_newest_without_a_label() -> None:
+def test_a_model_whose_places_are_taken_keeps_what_it_said_first_and_leaves_the_other_its_own() -> None:
     row = customer("profiling")
-    for nth in range(MAX_PENDING + 1):
-        labels.expect(row, scored(), f"d{nth}", AT + nth)
+    for nth in range(labels.PLACES + 1):
+        labels.expect(row, scored(model="churn"), f"d{nth}", AT + nth)
+    labels.expect(row, scored(model="cart"), "other", AT)
 
-    assert [each.decision_id for each in row.pending] == [f"d{nth}" for nth in range(1, MAX_PENDING + 1)]
-    assert set(row.timers) == {f"label:d{nth}" for nth in range(1, MAX_PENDING + 1)}
+    kept = [*(f"d{nth}" for nth in range(labels.PLACES)), "other"]
+    assert [each.decision_id for each in row.pending] == kept
+    assert set(row.timers) == {f"label:{each}" for each in kept}
+
+
+def test_the_models_places_together_are_what_a_row_keeps() -> None:
+    assert labels.PLACES * len(MODELS) <= MAX_PENDING
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_a_models_own_word_says_what_a_purchase_means(model: Model) -> None:
+    (example,) = ordered(waiting(model.name), AT + 1)
+
+    assert example.label is model.purchase_label

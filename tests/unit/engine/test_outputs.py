@@ -1,0 +1,64 @@
+import pytest
+
+from schemas.customer import Customer, pack
+from schemas.dead_letter import DeadLetter, Origin
+from schemas.event import Arrival
+from schemas.touchpoints.web import WebCustom
+from streams.engine.batch import Batch
+from streams.engine.outputs import MAX_ORIGINAL_BYTES, Outputs, dead_letter
+from streams.engine.task_row import TASK_ROW_KEY, TaskRow, unpack_task_row
+from streams.engine.work import Culprit
+
+
+def _letter(value: bytes | None) -> DeadLetter:
+    return DeadLetter(
+        origin=Origin(topic="touchpoints.web", partition=0, offset=7, appended_at=1),
+        source="shop",
+        event_id=None,
+        reason="truncated_json",
+        message="it ends too early",
+        key=b"c:1",
+        value=value,
+    )
+
+
+def test_a_dead_letter_keeps_the_original_bytes_without_the_address() -> None:
+    record = dead_letter(_letter(b'{"context": {"ip": "203.0.113.77"}, "event_id": "x'))
+    kept = DeadLetter.model_validate_json(record.value or b"")
+    assert kept.value == b'{"context": {"ip": "203.0.113.0"}, "event_id": "x'
+    assert record.headers == [("reason", b"truncated_json"), ("source", b"shop")]
+
+
+def test_an_overlong_original_is_cut_so_that_its_letter_fits_into_a_record() -> None:
+    record = dead_letter(_letter(b"x" * 1_000_000))
+    assert record.value is not None
+    assert len(record.value) < 1_000_000
+    kept = DeadLetter.model_validate_json(record.value)
+    assert kept.value == b"x" * MAX_ORIGINAL_BYTES
+    assert "stands at its origin" in kept.message
+
+
+def test_the_task_row_is_the_last_record_of_every_batch() -> None:
+    batch = Batch([], letters=[_letter(None)])
+    rows = {b"c:1": pack(Customer("c:1"))}
+    records = list(Outputs("log", 1_000).records(batch, rows, {"task": 1}, TaskRow(offsets={"t": 3})))
+    assert [record.topic for record in records] == ["dead-letters", "log", "journal", "log"]
+    assert records[-1].key == TASK_ROW_KEY
+    assert unpack_task_row(records[-1].value or b"").offsets == {"t": 3}
+
+
+def test_a_row_over_the_limit_names_the_last_event_that_made_it_so() -> None:
+    event = WebCustom.model_validate(
+        {
+            "event_id": "e",
+            "type": "custom",
+            "name": "n",
+            "event_time": "2026-01-01T00:00:00Z",
+            "customer_id": "1",
+            "source": "s",
+        }
+    )
+    arrivals = [Arrival(event, 1, "web", "touchpoints.web", offset, b"c:1", 1) for offset in (4, 5)]
+    with pytest.raises(Culprit) as caught:
+        Outputs("log", 10).check(Batch([], applied=arrivals), {b"c:1": b"x" * 11})
+    assert (caught.value.at, caught.value.reason) == (("touchpoints.web", 5), "row_too_large")

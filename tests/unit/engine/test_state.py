@@ -1,0 +1,156 @@
+"""What the advance loop owes to one event: refusals, verdicts, timers at the clock, and the books."""
+
+import pytest
+from aiokafka.partitioner import DefaultPartitioner
+from prometheus_client import CollectorRegistry
+
+from schemas.event import Arrival, Custom, Millis
+from schemas.policy import Policy
+from schemas.touchpoints import BUILT_IN
+from schemas.touchpoints.web import WebCustom
+from streams.decisions import advance
+from streams.engine.batch import Batch
+from streams.engine.inbox import Tick
+from streams.engine.state import TaskState, partition_of
+from streams.engine.store import Store, packed_rows
+from streams.metrics import Metrics, Tally
+from streams.triggers.circumstances import Circumstances
+from streams.triggers.feeds import FeedTracker
+
+AT: Millis = 1_700_000_000_000
+POLICY = Policy(version="t")
+TOPIC = "touchpoints.web"
+
+
+def _state(task: int = 0, partitions: int = 1) -> TaskState:
+    given = Circumstances(
+        policy=POLICY,
+        policy_version="t",
+        scorers={},
+        feeds=FeedTracker(POLICY.feeds),
+        allowed_lateness_ms={each.name: each.allowed_lateness_ms for each in BUILT_IN},
+    )
+    tally = Tally(Metrics(CollectorRegistry()))
+    return TaskState(task, partitions, Store(100), given, tally)
+
+
+def _arrival(offset: int, at: Millis = AT, event_id: str | None = None, key: str = "c:1") -> Arrival:
+    event: Custom = WebCustom.model_validate(
+        {
+            "event_id": event_id or f"e{offset}",
+            "type": "custom",
+            "name": "something",
+            "event_time": "2023-11-14T22:13:20Z",
+            "customer_id": key.removeprefix("c:"),
+            "source": "test",
+        }
+    )
+    return Arrival(event, at, "web", TOPIC, offset, key.encode(), at, b"{}")
+
+
+def _advance(state: TaskState, *arrivals: Arrival | Tick) -> Batch:
+    batch = Batch(list(arrivals))
+    state.advance(batch, len(arrivals))
+    return batch
+
+
+def test_the_books_balance_over_every_verdict() -> None:
+    state = _state()
+    state.poison[TOPIC, 4] = "poison"
+    batch = _advance(
+        state,
+        _arrival(0),
+        _arrival(1, event_id="e0"),
+        _arrival(2, at=AT + 10_000_000),
+        _arrival(3, at=AT),
+        _arrival(4, at=AT + 10_000_000),
+    )
+    tally = state.tally
+    counted = [sum(counts.values()) for counts in (tally.applied, tally.duplicate, tally.late, tally.dead)]
+    assert counted == [2, 1, 1, 1]
+    assert sum(tally.consumed.values()) == sum(counted)
+    assert [letter.reason for letter in batch.letters] == ["late", "poison"]
+    assert state.offsets == {TOPIC: 5}
+
+
+def test_a_misplaced_record_moves_nothing_but_the_offset() -> None:
+    right = partition_of(b"c:1", 4)
+    state = _state(task=(right + 1) % 4, partitions=4)
+    batch = _advance(state, _arrival(0))
+    assert [letter.reason for letter in batch.letters] == ["wrong_partition"]
+    assert str(right) in batch.letters[0].message
+    assert (batch.rows, state.stream_time, state.offsets) == ({}, 0, {TOPIC: 1})
+
+
+def test_a_late_event_of_a_stranger_leaves_no_row() -> None:
+    state = _state()
+    batch = _advance(state, _arrival(0, at=AT + 10_000_000), _arrival(1, at=AT, key="c:2"))
+    assert list(batch.rows) == [b"c:1"]
+    assert state.store.row(b"c:2") is None
+
+
+def test_a_timer_that_an_event_sets_behind_the_clock_fires_before_the_next_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A late event may set a timer that was due long ago: it fires at once, with now = due."""
+    rung: list[tuple[str, Millis, int]] = []
+    taken: list[int] = []
+
+    def take(row: object, arrival: Arrival, *_: object) -> str:
+        taken.append(arrival.offset)
+        if arrival.offset == 1:
+            row.timers["x:late"] = AT - 60_000  # type: ignore[attr-defined]
+        return "applied"
+
+    monkeypatch.setattr(advance, "take", take)
+    monkeypatch.setattr(advance, "ring", lambda row, timer, due, *_: rung.append((timer, due, len(taken))))
+    _advance(_state(), _arrival(0), _arrival(1, at=AT - 120_000), _arrival(2, at=AT - 120_000))
+    assert rung == [("x:late", AT - 60_000, 2)]
+
+
+def test_a_timer_that_sets_itself_at_once_again_is_a_fault_and_not_a_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def ring(row: object, timer: str, due: Millis, *_: object) -> None:
+        row.timers["x:again"] = due  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(advance, "ring", ring)
+    state = _state()
+    batch = _advance(state, _arrival(0))
+    state.store.row(b"c:1").timers["x:first"] = AT + 1  # type: ignore[union-attr]
+    state.store.schedule(b"c:1", state.store.row(b"c:1"))  # type: ignore[arg-type]
+    batch = Batch([Tick(AT + 10_000, TOPIC, 1)])
+    with pytest.raises(RuntimeError, match="due at once"):
+        state.advance(batch, 1)
+    assert batch.current == (b"c:1", "x:first")
+
+
+def test_neither_clock_ever_goes_back() -> None:
+    state = _state()
+    _advance(state, _arrival(0), Tick(AT + 60_000, TOPIC, 1), Tick(AT, TOPIC, 2), _arrival(3, at=AT - 5))
+    grace = POLICY.time.grace
+    assert (state.stream_time, state.timer_clock) == (AT + 60_000, AT + 60_000 - grace)
+    state.advance_clock(AT + 90_000, Batch([]))
+    state.advance_clock(AT, Batch([]))
+    _advance(state, Tick(AT + 91_000, TOPIC, 4))
+    assert (state.stream_time, state.timer_clock) == (AT + 91_000, AT + 90_000)
+
+
+def test_what_was_not_committed_is_forgotten() -> None:
+    state = _state()
+    first = _advance(state, _arrival(0))
+    state.store.show(packed_rows(first.rows))
+    committed = state.task_row()
+    _advance(state, _arrival(1, at=AT + 1), _arrival(2, key="c:2"))
+    state.load(committed)
+    assert state.offsets == {TOPIC: 1}
+    assert state.store.row(b"c:2") is None
+    row = state.store.row(b"c:1")
+    assert row is not None
+    assert row.last_seen == AT
+
+
+@pytest.mark.parametrize("key", [b"c:1", b"a:visitor", "c:ñandú".encode()])
+def test_the_partition_is_that_of_the_default_partitioner(key: bytes) -> None:
+    every = list(range(12))
+    assert partition_of(key, 12) == DefaultPartitioner()(key, every, every)
