@@ -10,7 +10,7 @@ import typer
 from aiokafka import AIOKafkaProducer
 
 from schemas.topics import REFERENCE
-from streams.cli.terminal import read_settings
+from streams.cli.terminal import fail, kafka_settings
 from streams.engine.reference import ALL_TRIGGERS, PAUSE_PREFIX
 
 Trigger = Annotated[

@@ -17,7 +17,8 @@ from schemas.event import unknown_fields
 from schemas.rejection import Rejected
 from schemas.touchpoints import load
 from schemas.touchpoints.touchpoint import Touchpoint
-from streams.cli.terminal import plain, read_settings, refuse
+from streams.cli.terminal import known_touchpoints, plain, read_settings, refuse
+from streams.settings import Settings
 
 SCHEMAS = Path(schemas.__path__[0]) / "json"
 """Where the JSON Schemas are kept."""
@@ -41,7 +42,7 @@ def register(app: typer.Typer) -> None:
 def check_events(file: _File, touchpoint: _Touchpoint = None) -> None:
     """Name line, field and reason of every event that is not of the contract; exit 1 if there is one."""
     settings = read_settings()
-    touchpoints = _touchpoints(settings.touchpoints, touchpoint)
+    touchpoints = _touchpoints(settings, touchpoint)
     decoders = {each.name: Decoder(each, settings.max_record_bytes) for each in touchpoints}
     owners = {kind: each.name for each in reversed(touchpoints) for kind in each.types}
     try:
@@ -71,11 +72,8 @@ def keep_schemas(write: _Write = False, check: _Check = False) -> None:
     plain().print(f"all {len(wanted)} schemas are current")
 
 
-def _touchpoints(modules: tuple[str, ...], only: str | None) -> tuple[Touchpoint, ...]:
-    try:
-        known = load(modules)
-    except (ImportError, ValueError) as error:
-        refuse(str(error))
+def _touchpoints(settings: Settings, only: str | None) -> tuple[Touchpoint, ...]:
+    known = known_touchpoints(settings)
     chosen = tuple(each for each in known if only in (None, each.name))
     if not chosen:
         refuse(f"no touchpoint is named {only}; there are {', '.join(each.name for each in known)}")

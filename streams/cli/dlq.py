@@ -23,9 +23,8 @@ from schemas.event import customer_key
 from schemas.receipt import receipt
 from schemas.rejection import Rejected
 from schemas.topics import DEAD_LETTERS
-from schemas.touchpoints import load
 from streams.cli.records import Reader
-from streams.cli.terminal import plain, read_settings, refuse
+from streams.cli.terminal import fail, kafka_settings, known_touchpoints, plain, refuse
 from streams.engine.state import partition_of
 from streams.settings import Settings
 
@@ -74,7 +73,7 @@ def redrive(
     """Send dead letters again. What was sent once is not sent a second time."""
     if reason not in get_args(ReasonCode):
         refuse(f"{reason}: no such reason; one of {', '.join(get_args(ReasonCode))}")
-    settings = read_settings()
+    settings = kafka_settings()
     letters = _read(settings, reason, source)
     unsent = {pair: _unsent(settings, pair, found) for pair, found in letters.items()}
     remedies, refused = _mend(settings, [each for found in unsent.values() for each in found])
@@ -114,7 +113,7 @@ def _unsent(settings: Settings, pair: Pair, letters: list[Letter]) -> list[Lette
     try:
         committed = consumer.committed([TopicPartition(DEAD_LETTERS, n) for n in partitions], SECONDS)
     except KafkaException as error:
-        refuse(f"Kafka at {settings.bootstrap}: {error.args[0].str()}")
+        fail(f"Kafka at {settings.bootstrap}: {error.args[0].str()}")
     finally:
         consumer.close()
     passed = {each.partition: each.offset for each in committed}
@@ -128,7 +127,7 @@ def _unsent(settings: Settings, pair: Pair, letters: list[Letter]) -> list[Lette
 
 def _mend(settings: Settings, letters: list[Letter]) -> tuple[list[Remedy], dict[Letter, str]]:
     """Step 3: what can be sent, and why the others cannot."""
-    decoders = {each.topic: Decoder(each, settings.max_record_bytes) for each in load(settings.touchpoints)}
+    decoders = {each.topic: Decoder(each, settings.max_record_bytes) for each in known_touchpoints(settings)}
     remedies: list[Remedy] = []
     refused: dict[Letter, str] = {}
     for each in letters:
@@ -184,7 +183,7 @@ def _write(settings: Settings, remedies: list[Remedy], progress: dict[Pair, list
             member.close()
         producer.commit_transaction(SECONDS)
     except KafkaException as error:
-        refuse(f"nothing was sent: Kafka at {settings.bootstrap}: {error.args[0].str()}")
+        fail(f"nothing was sent: Kafka at {settings.bootstrap}: {error.args[0].str()}")
 
 
 def _member(settings: Settings, pair: Pair) -> Consumer:

@@ -18,7 +18,7 @@ from schemas.event import Millis
 from schemas.topics import changelog
 from streams.cli.records import Reader
 from streams.cli.story import Story, find, story_of
-from streams.cli.terminal import plain, read_settings, refuse
+from streams.cli.terminal import kafka_settings, plain, refuse
 from streams.customers.portrait import Language, portrait
 from streams.serving.layout import identifiers
 
@@ -81,7 +81,7 @@ def explain(
     language: Annotated[LanguageOption, typer.Option(help="Language of the texts.")] = LanguageOption.EN,
 ) -> None:
     """Who CUSTOMER is, what happened to the orders, and what was decided and why."""
-    settings = read_settings()
+    settings = kafka_settings()
     with Reader(settings.bootstrap) as reader:
         row = find(reader, changelog(settings.app_id), customer)
         if row is None:

@@ -2,7 +2,6 @@
 
 import sys
 
-import click
 import typer
 
 from streams.cli import (
@@ -55,8 +54,10 @@ def main() -> None:
     """Entry point of the command."""
     try:
         sys.exit(build_cli()(standalone_mode=False))
-    except click.ClickException as nonsense:
-        typer.echo(f"pulpero: {nonsense.format_message()}", err=True)
+    except typer.TyperException as nonsense:
+        # A group without a command has printed its help by now and has nothing to add.
+        if said := " ".join(nonsense.format_message().split()):
+            typer.echo(f"pulpero: {said}", err=True)
         sys.exit(nonsense.exit_code)
-    except click.Abort:
+    except typer.Abort:
         sys.exit(130)

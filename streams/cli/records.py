@@ -14,7 +14,7 @@ from confluent_kafka import (
 )
 
 from schemas.event import Millis
-from streams.cli.terminal import refuse
+from streams.cli.terminal import fail
 
 ANSWER_SECONDS = 10.0
 BATCH = 500
@@ -33,7 +33,7 @@ class Record(NamedTuple):
 
 
 class Reader:
-    """A consumer without a group; a context manager. Exits with 2 and one line if Kafka does not answer."""
+    """A consumer without a group; a context manager. Exits with 1 and one line if Kafka does not answer."""
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
@@ -61,9 +61,9 @@ class Reader:
         try:
             found = self._consumer.list_topics(topic, timeout=ANSWER_SECONDS).topics[topic]
         except KafkaException as error:
-            refuse(f"Kafka at {self._bootstrap}: {error.args[0].str()}")
+            fail(f"Kafka at {self._bootstrap}: {error.args[0].str()}")
         if found.error is not None:
-            refuse(f"topic {topic}: {found.error.str()}; `pulpero topics create` makes it")
+            fail(f"topic {topic}: {found.error.str()}; `pulpero topics create` makes it")
         return len(found.partitions)
 
     def follow(self, topic: str, *, from_beginning: bool) -> Iterator[list[Record]]:
@@ -85,7 +85,7 @@ class Reader:
             before = len(ended)
             records = list(self._take(timeout_seconds=ANSWER_SECONDS, ended=ended))
             if not records and len(ended) == before:
-                refuse(f"Kafka at {self._bootstrap}: no answer for topic {topic}")
+                fail(f"Kafka at {self._bootstrap}: no answer for topic {topic}")
             yield from records
 
     def _take(self, *, timeout_seconds: float, ended: set[int]) -> Iterator[Record]:
@@ -98,7 +98,7 @@ class Reader:
             elif error.code() == KafkaError._PARTITION_EOF:
                 ended.add(message.partition() or 0)
             elif not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:
-                refuse(f"Kafka at {self._bootstrap}: {error.str()}")
+                fail(f"Kafka at {self._bootstrap}: {error.str()}")
 
 
 def _record(message: Message) -> Record:

@@ -15,9 +15,8 @@ from rich.console import Console
 
 from schemas.event import Millis
 from schemas.policy import Duration
-from schemas.touchpoints import load
 from schemas.touchpoints.consent import Purpose
-from streams.cli.terminal import plain, read_settings, refuse
+from streams.cli.terminal import fail, kafka_settings, known_touchpoints, plain, read_settings, refuse
 from streams.clock import wall_millis
 from streams.local.adapters.adapter import NotReadable, Options
 from streams.local.replay import Progress, ReplayFailed
@@ -64,8 +63,10 @@ def replay(
                 on_progress=lambda now: bar.update(task, completed=now.events, rate=_rate(now)),
                 settle_ms=settle_ms,
             )
-    except (NotReadable, ReplayFailed) as error:
+    except NotReadable as error:
         refuse(str(error))
+    except ReplayFailed as error:
+        fail(str(error))
     _summary(done, found, skipped, stopped=stop.is_set())
 
 
@@ -108,7 +109,7 @@ def _bar(total: int) -> Iterator[tuple[rich_progress.Progress, rich_progress.Tas
 
 
 def _require_known(touchpoints: frozenset[str], settings: Settings) -> None:
-    known = [each.name for each in load(settings.touchpoints)]
+    known = [each.name for each in known_touchpoints(settings)]
     for name in sorted(touchpoints.difference(known)):
         refuse(f"there is no touchpoint {name}; there are {', '.join(known)}")
 

@@ -3,7 +3,7 @@
 import typer
 from rich.console import Console
 
-from streams.cli.terminal import plain, read_settings, refuse
+from streams.cli.terminal import fail, plain, read_settings
 from streams.local.program import StackError
 from streams.local.stack import STATE_FOLDER
 from streams.local.stack import down as stop_stack
@@ -22,7 +22,7 @@ def up() -> None:
         with Console(stderr=True).status("starting Kafka and Redis (the first time Kafka is downloaded)"):
             started = start_stack(read_settings())
     except StackError as error:
-        refuse(str(error))
+        fail(str(error))
     for server in started:
         state = "runs already" if server.already else "started"
         plain().print(f"{server.name} {state} at {server.address} (pid {server.pid})")
@@ -34,5 +34,5 @@ def down() -> None:
     try:
         stopped = stop_stack()
     except StackError as error:
-        refuse(str(error))
+        fail(str(error))
     plain().print(f"stopped {' and '.join(stopped)}" if stopped else "nothing was running")

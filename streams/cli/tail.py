@@ -14,7 +14,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.decision import Decision
 from schemas.topics import ACTIONS, DEAD_LETTERS, DECISIONS
 from streams.cli.records import Reader, Record
-from streams.cli.terminal import plain, read_settings
+from streams.cli.terminal import kafka_settings, plain
 
 Cells = tuple[str, ...]
 
@@ -42,7 +42,7 @@ def tail(
     show = _show_json if as_json else _show_table(what)
     left = limit
     try:
-        with Reader(read_settings().bootstrap) as reader:
+        with Reader(kafka_settings().bootstrap) as reader:
             for records in reader.follow(what, from_beginning=from_beginning):
                 shown = records[:left]
                 if shown:

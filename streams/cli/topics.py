@@ -7,8 +7,7 @@ import typer
 from confluent_kafka import KafkaException
 
 from schemas.topics import Topic, topics
-from schemas.touchpoints import load
-from streams.cli.terminal import plain, read_settings, refuse
+from streams.cli.terminal import fail, kafka_settings, known_touchpoints, plain
 from streams.engine import admin
 from streams.settings import Settings
 
@@ -42,10 +41,9 @@ def check() -> None:
 
 
 def _ask(question: Callable[[Settings, tuple[Topic, ...]], Result]) -> Result:
-    settings = read_settings()
+    settings = kafka_settings()
+    wanted = topics(settings.app_id, settings.partitions, known_touchpoints(settings))
     try:
-        return question(settings, topics(settings.app_id, settings.partitions, load(settings.touchpoints)))
+        return question(settings, wanted)
     except KafkaException as error:
-        refuse(f"Kafka at {settings.bootstrap}: {error.args[0].str()}")
-    except (ImportError, ValueError) as error:
-        refuse(str(error))
+        fail(f"Kafka at {settings.bootstrap}: {error.args[0].str()}")

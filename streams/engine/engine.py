@@ -131,8 +131,8 @@ class Engine(Service):
             metrics.watermark_lag_seconds.labels(number).set((wall_millis() - state.stream_time) / 1000)
         for topic, inbox in task.merge.inboxes.items():
             if inbox.high_watermark is not None:
-                lag = inbox.high_watermark - max(state.offsets.get(topic, 0), _read_to(inbox.position))
-                metrics.lag_records.labels(topic, number).set(max(0, lag))
+                behind = 0 if inbox.is_read_to_its_end else inbox.high_watermark - state.offsets.get(topic, 0)
+                metrics.lag_records.labels(topic, number).set(behind)
             touchpoint = topic.removeprefix("touchpoints.")
             metrics.feed_stale.labels(touchpoint, number).set(state.feeds.is_stale(touchpoint))
 
@@ -140,10 +140,6 @@ class Engine(Service):
 def _freeze() -> None:
     """Take what was restored out of the garbage collector's rounds: it lives as long as the process."""
     gc.freeze()
-
-
-def _read_to(position: int | None) -> int:
-    return position or 0
 
 
 def task_threads(partitions: int) -> ThreadPoolExecutor:

@@ -104,9 +104,14 @@ def _in_cart(row: Customer, arrival: Arrival, circumstances: Circumstances) -> t
     """What happens to a cart makes it one that can be left, unless it was announced in this stage."""
     event = arrival.event
     cart = named(row, event.cart_id) if isinstance(event, CartEvent) else None
-    if cart is not None and cart.evidence[-1:] == [event.event_id] and not _bought_since(row, cart):
-        if _CART + cart.cart_id not in row.timers and _RANK[cart.fired] < _RANK[cart.stage]:
-            _set_cart_timer(row, _CART, cart, arrival.at + _silence(cart, circumstances.policy.abandonment))
+    if (
+        cart is not None
+        and cart.evidence[-1:] == [event.event_id]
+        and _RANK[cart.fired] < _RANK[cart.stage]
+        and _CART + cart.cart_id not in row.timers
+        and not _bought_since(row, cart)
+    ):
+        _set_cart_timer(row, _CART, cart, arrival.at + _silence(cart, circumstances.policy.abandonment))
     return _active(row, arrival, circumstances)
 
 
