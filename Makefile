@@ -49,3 +49,6 @@ clean: ## Stop the embedded stack; remove its data, the environment and all cach
 lock: ## Pin every dependency anew, with hashes (needs uv).
 	uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url --output-file requirements.lock pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url --constraint requirements.lock \
+		--output-file deploy/requirements.lock pyproject.toml

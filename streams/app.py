@@ -27,10 +27,11 @@ from streams.engine.engine import Engine, task_threads
 from streams.engine.learning import LearnerService
 from streams.engine.lease import Lease
 from streams.engine.outputs import Outputs
+from streams.engine.partitions import partition_of
 from streams.engine.published_models import PublishedModels
 from streams.engine.reference import Reference
 from streams.engine.source import Source
-from streams.engine.state import TaskState, partition_of
+from streams.engine.state import TaskState
 from streams.engine.store import Store
 from streams.engine.task import Surroundings, Task
 from streams.engine.versions import Versions
@@ -53,6 +54,9 @@ class App(faust.App):
 
         enable_kafka = False
         enable_web = False
+
+    def _create_directories(self) -> None:
+        """Faust makes folders for its tables; there are none here."""
 
     registry: tuple[topics.Topic, ...]
     engine: Engine

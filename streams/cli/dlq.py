@@ -25,7 +25,7 @@ from schemas.rejection import Rejected
 from schemas.topics import DEAD_LETTERS
 from streams.cli.records import Reader
 from streams.cli.terminal import fail, kafka_settings, known_touchpoints, plain, refuse
-from streams.engine.state import partition_of
+from streams.engine.partitions import partition_of
 from streams.settings import Settings
 
 SECONDS = 20.0

@@ -34,7 +34,8 @@ def metrics(
         plain().print(page(), end="")
         return
     table = Table(box=None, pad_edge=False)
-    for column in ("metric", "labels", "meaning", "what to do"):
+    table.add_column("metric", no_wrap=True)
+    for column in ("labels", "meaning", "what to do"):
         table.add_column(column, overflow="fold")
     for metric in catalogue():
         table.add_row(metric.name, ", ".join(metric.labels), metric.meaning, metric.remedy)

@@ -52,6 +52,7 @@ def replay(
             found = extent(of_files(paths, options, skipped))
         _require_known(found.touchpoints, settings)
         by = _shift(found, start_at, end_at)
+        kafka_settings()
         events = of_files(paths, options, Counter())
         moved = (shifted(event, by) for event in events) if by else events
         with _until_interrupted() as stop, _bar(found.events) as (bar, task):

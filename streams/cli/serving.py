@@ -1,6 +1,7 @@
 """`pulpero serving`: the process that keeps the serving view in Redis."""
 
 import asyncio
+import logging
 import signal
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from schemas.topics import DECISIONS, changelog
 from streams import logs, metrics_endpoint
-from streams.cli.terminal import read_settings, refuse
+from streams.cli.terminal import kafka_settings, refuse
 from streams.metrics import ProjectorMetrics
 from streams.serving.connection import connect
 from streams.serving.inputs import Inputs
@@ -18,6 +19,8 @@ from streams.serving.sink import Sink
 from streams.settings import Settings
 
 METRICS_PORT = 9109
+
+log = logging.getLogger(__name__)
 
 JsonLogs = Annotated[bool, typer.Option("--json-logs", help="Log as JSON lines.")]
 
@@ -43,14 +46,14 @@ def run(
     json_logs: JsonLogs = False,
 ) -> None:
     """Keep the view equal to changelog and decisions until stopped."""
-    settings = read_settings()
+    settings = kafka_settings()
     logs.configure(as_json=json_logs)
     asyncio.run(_run(settings, _port(settings) if metrics_port is None else metrics_port))
 
 
 def rebuild(json_logs: JsonLogs = False) -> None:
     """Empty the view, build it anew from the beginning of the topics, and end when it has caught up."""
-    settings = read_settings()
+    settings = kafka_settings()
     logs.configure(as_json=json_logs)
     if not asyncio.run(_rebuild(settings)):
         raise typer.Exit(1)
@@ -64,8 +67,10 @@ async def _run(settings: Settings, metrics_port: int) -> None:
         endpoint = metrics_endpoint.serve(registry, host, metrics_port, lambda: projector.is_ready)
     except OSError as error:
         refuse(f"{host}:{metrics_port}: {error.strerror}")
+    log.info("projector starts", extra={"app": settings.app_id, "metrics_port": endpoint.port})
     try:
         await projector.run(_stop_on_signal())
+        log.info("projector stopped")
     finally:
         endpoint.close()
         await inputs.close()

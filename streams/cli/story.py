@@ -8,7 +8,7 @@ from schemas.decision import Decision
 from schemas.event import KEY_PREFIXES
 from schemas.topics import ACTIONS, DECISIONS
 from streams.cli.records import Reader
-from streams.engine.state import partition_of
+from streams.engine.partitions import partition_of
 from streams.engine.task_row import TASK_ROW_KEY
 from streams.serving.layout import identifiers
 

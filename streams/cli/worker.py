@@ -1,6 +1,8 @@
 """`pulpero worker`: run the tasks that Kafka gives to this process."""
 
 import asyncio
+import errno
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -9,12 +11,14 @@ import typer
 from schemas.policy import Policy
 from schemas.policy_file import PolicyError, load_policy
 from streams import logs
-from streams.app import build_app
-from streams.cli.terminal import read_settings, refuse
+from streams.app import App, build_app
+from streams.cli.terminal import fail, kafka_settings, known_touchpoints, refuse
 from streams.settings import Settings
 from streams.worker import run
 
 DEFAULT_POLICY_VERSION = "built-in"
+
+_ADDRESS_FAULTS = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 
 
 def register(app: typer.Typer) -> None:
@@ -25,9 +29,32 @@ def register(app: typer.Typer) -> None:
         json_logs: Annotated[bool, typer.Option("--json-logs", help="One JSON object a log line.")] = False,
     ) -> None:
         """Run a worker: take leases, process their tasks, exactly once. Settings come from PULPERO_*."""
-        settings = read_settings()
+        settings = kafka_settings()
+        app = app_of(settings)
         logs.configure(json_logs)
-        raise typer.Exit(asyncio.run(run(build_app(settings, policy_of(settings)), settings)))
+        try:
+            code = asyncio.run(run(app, settings))
+        except OSError as error:
+            if error.errno not in _ADDRESS_FAULTS:
+                raise
+            fail(
+                f"{settings.metrics_host}:{settings.metrics_port}: {error.strerror}; set PULPERO_METRICS_PORT"
+            )
+        raise typer.Exit(code)
+
+
+def app_of(settings: Settings) -> App:
+    """The worker's app; exits with 2 and one line for a policy, a touchpoint or an agent that is none."""
+    policy = policy_of(settings)
+    known_touchpoints(settings)
+    for module in settings.agents:
+        try:
+            found = import_module(module)
+        except ImportError as error:
+            refuse(f"PULPERO_AGENTS: {error}")
+        if not callable(getattr(found, "register", None)):
+            refuse(f"PULPERO_AGENTS: {module} has no register(app)")
+    return build_app(settings, policy)
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -37,4 +64,12 @@ def policy_of(settings: Settings) -> Policy:
     try:
         return load_policy(Path(settings.policy).read_text(encoding="utf-8"))
     except (OSError, PolicyError) as fault:
-        refuse(f"policy {settings.policy}: {fault}")
+        refuse(f"PULPERO_POLICY: {settings.policy}: {_one_line(fault)}")
+
+
+def _one_line(fault: OSError | PolicyError) -> str:
+    return (
+        fault.strerror or "cannot be read"
+        if isinstance(fault, OSError)
+        else "; ".join(str(fault).splitlines())
+    )

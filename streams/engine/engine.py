@@ -119,6 +119,9 @@ class Engine(Service):
             if self.is_ready and not self._has_frozen:
                 self._has_frozen = True
                 _freeze()
+            for reason, count in self._source.dropped.items():
+                metrics.dropped_records.labels(reason).inc(count)
+            self._source.dropped.clear()
             for number, task in self.tasks.items():
                 self._gauge_task(str(number), task)
 

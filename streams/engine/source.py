@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -48,6 +49,8 @@ class Source:
         self._seeking: set[TopicPartition] = set()
         self._full_inboxes: set[TopicPartition] = set()
         self._changed = asyncio.Event()
+        self.dropped: Counter[str] = Counter()
+        """Fetched records thrown away, by reason."""
         self._consumer: AIOKafkaConsumer | None = None
 
     async def start(self) -> None:
@@ -125,6 +128,13 @@ class Source:
 
     def _put(self, partition: TopicPartition, records: list[ConsumerRecord]) -> None:
         if partition not in self._next or partition in self._seeking:
+            self.dropped["stale_incarnation"] += len(records)
+            return
+        if records[0].offset < self._next[partition]:
+            fresh = [record for record in records if record.offset >= self._next[partition]]
+            self.dropped["below_offset"] += len(records) - len(fresh)
+            records = fresh
+        if not records:
             return
         reading = self._readings[partition.partition]
         inbox = reading.inboxes[partition.topic]

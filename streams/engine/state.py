@@ -3,10 +3,7 @@
 This is step 4 and 5 of a batch's way (advance, decide); `streams/engine/task.py` does the others.
 """
 
-from typing import Any
-
 import msgspec
-from aiokafka.partitioner import murmur2
 
 from schemas.customer import Customer
 from schemas.dead_letter import DeadLetter, Origin, ReasonCode
@@ -14,6 +11,7 @@ from schemas.event import Arrival, Millis, unknown_fields
 from streams.decisions import advance
 from streams.engine.batch import Batch, RecordId, TimerId
 from streams.engine.inbox import Refused, Tick
+from streams.engine.partitions import partition_of
 from streams.engine.store import Store
 from streams.engine.task_row import TaskRow
 from streams.metrics import Tally
@@ -194,12 +192,6 @@ class TaskState:
                 )
         batch.fired.append(due)
         batch.current = outer
-
-
-def partition_of(key: bytes, partitions: int) -> int:
-    """Kafka's default partition of a key: murmur2, as Java and `partitioner=murmur2_random` compute it."""
-    hashed: Any = murmur2(key)
-    return (int(hashed) & 0x7FFFFFFF) % partitions
 
 
 _encode_history = msgspec.msgpack.Encoder().encode

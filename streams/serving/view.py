@@ -37,7 +37,3 @@ class View:
         names = self._names.decisions(key)
         stored = cast("list[bytes]", await self._redis.zrevrange(names, 0, -1))
         return [Decision.model_validate_json(each) for each in stored]
-
-    async def is_whole(self) -> bool:
-        """False while the view is empty: not yet built, or flushed."""
-        return bool(await self._redis.exists(self._names.progress))

@@ -5,7 +5,7 @@ from confluent_kafka import TopicPartition
 
 from schemas.customer import unpack
 from schemas.topics import DEAD_LETTERS
-from streams.engine.state import partition_of
+from streams.engine.partitions import partition_of
 from tests.broker.breaking import BREAKING
 from tests.broker.events import SECOND, START, added, key_of
 from tests.broker.reading import read, rows

@@ -9,7 +9,7 @@ import pytest
 
 from schemas.customer import unpack
 from schemas.topics import DEAD_LETTERS
-from streams.engine.state import partition_of
+from streams.engine.partitions import partition_of
 from tests.broker.events import HOUR, SECOND, START, event, placed, viewed
 from tests.broker.reading import read, rows, task_rows
 from tests.broker.workers import Worker, deployed

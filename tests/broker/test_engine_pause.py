@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from schemas.topics import ACTIONS, DECISIONS
-from streams.engine.state import partition_of
+from streams.engine.partitions import partition_of
 from tests.broker.events import MINUTE, START, key_of, placed, viewed
 from tests.broker.reading import read
 from tests.broker.workers import ROOT, Deployment, Worker, await_true, deployed

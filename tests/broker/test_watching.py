@@ -21,7 +21,7 @@ from schemas.topics import DEAD_LETTERS, changelog
 from streams.cli import dlq, explain, tail
 from streams.engine.commit import OutputRecord
 from streams.engine.outputs import dead_letter
-from streams.engine.state import partition_of
+from streams.engine.partitions import partition_of
 from streams.settings import Settings
 from tests.broker.reading import Reader
 

@@ -22,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from schemas import topics
 from schemas.touchpoints import load
 from streams.engine import admin
-from streams.engine.state import partition_of
+from streams.engine.partitions import partition_of
 from streams.settings import Settings
 from tests.broker.reading import Reader, task_rows
 

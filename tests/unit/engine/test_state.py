@@ -11,7 +11,8 @@ from schemas.touchpoints.web import WebCustom
 from streams.decisions import advance
 from streams.engine.batch import Batch
 from streams.engine.inbox import Tick
-from streams.engine.state import TaskState, partition_of
+from streams.engine.partitions import partition_of
+from streams.engine.state import TaskState
 from streams.engine.store import Store, packed_rows
 from streams.metrics import Metrics, Tally
 from streams.triggers.circumstances import Circumstances
