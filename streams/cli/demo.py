@@ -1,5 +1,6 @@
 """`pulpero demo`: real Kafka, real customers, real actions, and why."""
 
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -11,12 +12,13 @@ from typing import Annotated, Any
 import orjson
 import typer
 from rich.console import Console
-from rich.live import Live
 
 from streams import logs
+from streams.cli.explain import LanguageOption
 from streams.cli.observed import Observer, Scrape, scrape
-from streams.cli.screen import Screen
-from streams.cli.terminal import refuse
+from streams.cli.screen import SIMULATED, Screen
+from streams.cli.shown import Lines, View
+from streams.cli.terminal import fail, refuse
 from streams.clock import wall_millis
 from streams.local.demo import Running, running
 from streams.local.program import StackError
@@ -48,29 +50,40 @@ def register(app: typer.Typer) -> None:
             int, typer.Option("--customers", min=1, max=1_000_000, help="Simulated customers.")
         ] = 300,
         seed: Annotated[int, typer.Option("--seed", help="Of the simulated shop.")] = 7,
-        language: Annotated[str, typer.Option("--language", help="Of the reasons: es or en.")] = "en",
+        language: Annotated[
+            LanguageOption, typer.Option("--language", help="Of the reasons.")
+        ] = LanguageOption.EN,
     ) -> None:
         """Start Kafka, Redis and a worker, stream customers' behaviour through, and show what follows.
 
         Real purchases of UCI Online Retail among a simulated shop's visits; a year passes in six minutes.
         """
-        if language not in ("es", "en"):
-            refuse(f"--language {language}: es or en")
         if headless and seconds is None:
             refuse("--headless goes on for ever: give it --seconds")
         logs.configure(as_json=False)
         console = Console()
+        # Whoever ends it, its processes are stopped and its folder is removed.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         console.print("Starting Apache Kafka, Redis, a worker and the projector …")
         try:
             with running(STATE_FOLDER / "demo") as stage:
                 events, _ = demo_events(seed, wall_millis() - 370 * 86_400_000, customers)
-                show = Show(stage, events, speed)
-                final = show.run(None if headless else Screen(console, stage.environment, language), seconds)
+                has_screen = console.is_terminal and not headless
+                shown = (
+                    Screen(console, stage.environment, language.value, speed)
+                    if has_screen
+                    else Lines(console, stage.environment)
+                )
+                final = Show(stage, events, speed).run(shown, seconds)
+                console.print("Stopping …")
         except (StackError, ReplayFailed) as fault:
-            refuse(str(fault))
+            fail(str(fault))
         if report is not None:
             report.write_bytes(orjson.dumps(final, option=orjson.OPT_INDENT_2))
-        console.print(f"{final['events']} events, {sum(final['actions_by_trigger'].values())} actions.")
+        actions = final["actions_by_trigger"]
+        console.print(f"{final['events']:,} events, {sum(actions.values()):,} actions:", highlight=False)
+        for trigger, count in actions.items():
+            console.print(f"{count:>9,}  {trigger}", highlight=False)
 
 
 class Show:
@@ -84,22 +97,22 @@ class Show:
         self._failure: ReplayFailed | None = None
         self._observer = Observer(stage.settings)
         self._at: int | None = None
+        self._somebody: str | None = None
 
-    def run(self, screen: Screen | None, seconds: float | None) -> dict[str, Any]:
-        """Go on until the time is up, the events end or Ctrl-C; the report. Raises ReplayFailed."""
+    def run(self, shown: Screen | Lines, seconds: float | None) -> dict[str, Any]:
+        """Go on until the time is up or Ctrl-C; the report. Raises ReplayFailed."""
         self._observer.start()
         replaying = threading.Thread(target=self._replay, name="replay", daemon=True)
         began = time.monotonic()
         replaying.start()
         last: Scrape | None = None
         try:
-            with Live(screen, console=screen.console, screen=False) if screen else _Nothing():
+            with shown:
                 while seconds is None or time.monotonic() - began < seconds:
                     self._stop.wait(REFRESH_SECONDS)
                     last = scrape(self._stage.settings.metrics_port) or last
-                    if screen is not None and last is not None:
-                        at = datetime.fromtimestamp(self._at / 1000, UTC) if self._at else None
-                        screen.update(self._observer.seen, last, time.monotonic() - began, at)
+                    if last is not None:
+                        shown.show(self._view(last, time.monotonic() - began))
                     if self._failure is not None:
                         raise self._failure
         except KeyboardInterrupt:
@@ -109,6 +122,15 @@ class Show:
             replaying.join()
             self._observer.stop()
         return self._report(last, time.monotonic() - began)
+
+    def _view(self, last: Scrape, seconds: float) -> View:
+        seen = self._observer.look()
+        if self._somebody is None or SIMULATED in self._somebody:
+            keys = [action.customer_key for action in seen.newest]
+            # A suggestion that changes cannot be typed: the first real customer stays.
+            self._somebody = next((key for key in keys if SIMULATED not in key), keys[0] if keys else None)
+        at = datetime.fromtimestamp(self._at / 1000, UTC) if self._at else None
+        return View(seen, last, seconds, at, self._somebody)
 
     def _replay(self) -> None:
         try:
@@ -126,7 +148,7 @@ class Show:
         self._at = progress.at
 
     def _report(self, last: Scrape | None, seconds: float) -> dict[str, Any]:
-        seen = self._observer.seen
+        seen = self._observer.look()
         return {
             "events": last.events if last else 0,
             "actions_by_trigger": dict(seen.actions_by_trigger.most_common()),
@@ -137,9 +159,3 @@ class Show:
             "latency_ms": {"p50": last.latency.p50, "p99": last.latency.p99} if last else None,
             "timer_delay_ms": {"p50": last.timer_delay.p50, "p99": last.timer_delay.p99} if last else None,
         }
-
-
-class _Nothing:
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None: ...

@@ -4,6 +4,7 @@ import threading
 import urllib.request
 from collections import Counter, deque
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import cast
 from urllib.error import URLError
@@ -29,15 +30,26 @@ class Observed:
     dead_letters_by_reason: Counter[str] = field(default_factory=Counter)
     newest: deque[Action] = field(default_factory=lambda: deque(maxlen=NEWEST))
 
+    @property
+    def actions(self) -> int:
+        """All of them."""
+        return self.actions_by_trigger.total()
+
 
 class Observer(threading.Thread):
     """Reads the output topics, committed records only, until `stop`."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(name="observer", daemon=True)
-        self.seen = Observed()
+        self._seen = Observed()
         self._settings = settings
         self._done = threading.Event()
+        self._lock = threading.Lock()
+
+    def look(self) -> Observed:
+        """What was seen so far: a copy, which stays as it is."""
+        with self._lock:
+            return deepcopy(self._seen)
 
     def stop(self) -> None:
         """Cease to read."""
@@ -65,11 +77,12 @@ class Observer(threading.Thread):
         while not self._done.is_set():
             for message in consumer.consume(500, 0.2):
                 if message.error() is None:
-                    self._take(message)
+                    with self._lock:
+                        self._take(message)
         consumer.close()
 
     def _take(self, message: Message) -> None:
-        value, seen = message.value() or b"", self.seen
+        value, seen = message.value() or b"", self._seen
         if message.topic() == ACTIONS:
             said = from_kafka(value, _headers(message))
             if isinstance(said, Action):

@@ -1,96 +1,180 @@
-"""The demo's screen: how fast, how late, what was said to whom, and why."""
+"""The demo's screen: how fast, how late, what was said to whom, and why. It fits any terminal from 80 x 24 on."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Literal
 
-from rich.console import Console, ConsoleOptions, Group, RenderResult
-from rich.panel import Panel
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.live import Live
+from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
 from schemas.action import Action
-from streams.cli.observed import Observed, Scrape
+from streams.cli.shown import View, milliseconds, suggestions
 
-ROWS = 14
 SIMULATED = "sim-"
+WIDE = 140
+"""From so many columns on an action is one line, below it is two."""
+
+Language = Literal["es", "en"]
 
 
 class Screen:
-    """A renderable that shows the last `update`."""
+    """A context manager that has the terminal, and shows the last view in it."""
 
-    def __init__(self, console: Console, environment: Mapping[str, str], language: str) -> None:
-        self.console = console
-        self._prefix = " ".join(f"{name}={value}" for name, value in environment.items())
-        self._language = language
-        self._parts: list[Panel | Table | Text] = [Text("Waiting for the first events …")]
+    def __init__(
+        self, console: Console, environment: Mapping[str, str], language: Language, speed: float
+    ) -> None:
+        self._environment = environment
+        self._language: Language = language
+        self._speed = speed
+        self._view: View | None = None
+        self._live = Live(self, console=console, screen=True, auto_refresh=False)
 
-    def update(self, seen: Observed, scrape: Scrape, seconds: float, at: datetime | None) -> None:
-        """Show this from now on. `at` is the event time that the replay has reached."""
-        self._parts = [
-            _figures(seen, scrape, seconds, at),
-            _newest(seen, self._language),
-            _counts(seen),
-            self._suggestions(seen),
-        ]
+    def __enter__(self) -> "Screen":
+        self._live.start(refresh=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def show(self, view: View) -> None:
+        """Show this from now on."""
+        self._view = view
+        self._live.refresh()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """What rich prints."""
-        yield Group(*self._parts)
+        """What rich prints: exactly as many lines as the terminal has."""
+        view, width, height = self._view, options.max_width, options.size.height
+        if view is None:
+            yield Text(" Waiting for the first events …")
+            return
+        counted = 3 if height < 28 else 6 if height < 40 else 13
+        head = list(_figures(view, self._speed))
+        foot = [
+            _counts(view, counted, width),
+            *self._suggestions(view),
+            _legend(),
+        ]
+        fixed = len(head) + 1 + (counted + 1) + (len(foot) - 1)
+        yield from head
+        yield _rule("Newest actions")
+        yield _newest(view, max(1, height - fixed), width, self._language)
+        yield from foot
 
-    def _suggestions(self, seen: Observed) -> Panel:
-        somebody = seen.newest[-1].customer_key if seen.newest else "c:16098"
-        commands = (
-            "pulpero tail actions",
-            f"pulpero explain {somebody}",
-            "pulpero actions pause --trigger abandonment",
-        )
-        lines = "\n".join(f"  {self._prefix} \\\n    .venv/bin/{command}" for command in commands)
-        return Panel(Text(lines), title="Try meanwhile, in another terminal (Ctrl-C here ends the demo)")
+    def _suggestions(self, view: View) -> Iterator[RenderableType]:
+        yield _rule("Try meanwhile, in another terminal, in this folder")
+        lines = suggestions(self._environment, view.somebody or "c:16098")
+        for line in lines:
+            yield Text(f" {line}", no_wrap=True, overflow="ellipsis", style="bold")
 
 
-def customer_label(key: str) -> str:
+def customer_label(key: str) -> Text:
     """The customer's key, marked as a real or a simulated one."""
-    kind = "simulated" if key.partition(":")[2].startswith(SIMULATED) else "real"
-    return f"{key} ({kind})"
+    if key.partition(":")[2].startswith(SIMULATED):
+        return Text.assemble(("simulated ", "cyan"), key)
+    return Text.assemble(("real ", "bold green"), key)
 
 
-def _figures(seen: Observed, scrape: Scrape, seconds: float, at: datetime | None) -> Panel:
-    p50, p99 = scrape.latency.p50, scrape.latency.p99
-    latency = f"{p50:.0f} / {p99:.0f} ms" if p50 is not None and p99 is not None else "-"
-    when = at.strftime("%Y-%m-%d %H:%M") if at is not None else "-"
-    line = (
-        f"event time {when}   events {scrape.events:,} ({scrape.events / max(seconds, 1e-9):,.0f}/s)   "
-        f"event → action p50 / p99 {latency}   actions {sum(seen.actions_by_trigger.values()):,}   "
-        f"called back {seen.cancelled:,}   dead letters {sum(seen.dead_letters_by_reason.values()):,}"
-    )
-    return Panel(Text(line), title="Pulpero")
-
-
-def _newest(seen: Observed, language: str) -> Table:
-    table = Table(title="Newest actions", expand=True)
-    for column in ("customer", "trigger", "channel", "what the customer reads", "why"):
-        table.add_column(
-            column, overflow="ellipsis", no_wrap=column != "why", ratio=None if column != "why" else 1
+def _figures(view: View, speed: float) -> Iterator[RenderableType]:
+    seen, scrape = view.seen, view.scrape
+    minutes, seconds = divmod(int(view.seconds), 60)
+    when = f"{view.at:%Y-%m-%d %H:%M}" if view.at is not None else "-"
+    yield _rule("Pulpero")
+    yield _line(
+        Text.assemble(
+            " event time ", (when, "bold"), f"   {_pace(speed)}, for {minutes}:{seconds:02} min now"
         )
-    for action in list(seen.newest)[-ROWS:]:
-        table.add_row(*_row(action, language))
-    return table
-
-
-def _row(action: Action, language: str) -> tuple[str, ...]:
-    said, why = (
-        (action.reason_customer.es, action.reason_internal.es)
-        if language == "es"
-        else (action.reason_customer.en, action.reason_internal.en)
     )
-    return customer_label(action.customer_key), action.trigger, action.channel, said, why
+    yield _line(
+        Text.assemble(
+            (f" {scrape.events:,}", "bold"),
+            f" events, {view.rate:,.0f}/s   ",
+            (f"{seen.actions:,}", "bold"),
+            f" actions, {seen.cancelled:,} called back   ",
+            (f"{sum(seen.dead_letters_by_reason.values()):,}", "bold"),
+            " dead letters",
+        )
+    )
+    yield _line(
+        Text.assemble(" from an event's record to its action's: ", (milliseconds(scrape.latency), "bold"))
+    )
 
 
-def _counts(seen: Observed) -> Table:
-    table = Table(expand=True)
-    table.add_column("actions by trigger")
-    table.add_column("left unsaid, by reason")
-    actions = "\n".join(f"{n:>7,}  {trigger}" for trigger, n in seen.actions_by_trigger.most_common(8))
-    unsaid = "\n".join(f"{n:>7,}  {reason}" for reason, n in seen.suppressions_by_reason.most_common(8))
-    table.add_row(actions, unsaid)
+def _newest(view: View, lines: int, width: int, language: Language) -> Table:
+    """Newest first, exactly `lines` high."""
+    table = Table.grid(padding=(0, 2), expand=True)
+    is_wide = width >= WIDE
+    for ratio in (None, None, None, 1) if is_wide else (1,):
+        table.add_column(no_wrap=True, overflow="ellipsis", ratio=ratio)
+    used = 0
+    for action in reversed(view.seen.newest):
+        if used + (1 if is_wide else 2) > lines:
+            break
+        used += _add(table, action, language, is_wide)
+    for _ in range(lines - used):
+        table.add_row("")
     return table
+
+
+def _add(table: Table, action: Action, language: Language, is_wide: bool) -> int:
+    who = Text.assemble(" ", customer_label(action.customer_key))
+    why = action.reason_internal.es if language == "es" else action.reason_internal.en
+    if is_wide:
+        table.add_row(who, Text(action.trigger, style="magenta"), Text(action.channel), Text(why))
+        return 1
+    table.add_row(Text.assemble(who, "  ", (action.trigger, "magenta"), f"  by {action.channel}"))
+    table.add_row(Text(f"   {why}"))
+    return 2
+
+
+def _counts(view: View, lines: int, width: int) -> Table:
+    table = Table.grid(padding=(0, 1), expand=True)
+    for _ in range(2):
+        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_row(_rule("Actions by trigger"), _rule("Left unsaid, and why"))
+    said, unsaid = (
+        _most(counter, lines) for counter in (view.seen.actions_by_trigger, view.seen.suppressions_by_reason)
+    )
+    for left, right in zip(said, unsaid, strict=True):
+        table.add_row(left, right)
+    return table
+
+
+def _most(counter: Counter[str], lines: int) -> list[Text]:
+    """The commonest, and what the others come to, exactly `lines` long."""
+    most = counter.most_common()
+    shown = most if len(most) <= lines else most[: lines - 1]
+    texts = [Text(f" {count:>7,}  {name}") for name, count in shown]
+    if len(shown) < len(most):
+        others = sum(count for _, count in most[len(shown) :])
+        texts.append(Text(f" {others:>7,}  {len(most) - len(shown)} others", style="dim"))
+    return texts + [Text("")] * (lines - len(texts))
+
+
+def _legend() -> Text:
+    return _line(
+        Text.assemble(
+            (" real", "bold green"),
+            ": a shop's purchases (UCI, 2010-11)  ",
+            ("simulated", "cyan"),
+            ": a seeded shop  ",
+            ("Ctrl-C", "bold"),
+            " ends",
+        )
+    )
+
+
+def _pace(speed: float) -> str:
+    days = speed / 86_400
+    return "a day passes in a second" if days == 1 else f"{days:,.2g} days pass in a second"
+
+
+def _rule(title: str) -> Rule:
+    return Rule(Text(title, style="bold"), align="left", style="dim")
+
+
+def _line(text: Text) -> Text:
+    text.no_wrap, text.overflow = True, "ellipsis"
+    return text

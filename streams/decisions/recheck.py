@@ -1,7 +1,5 @@
 """A held candidate's timer rings: is it still true, and do the gates let it through now?"""
 
-from dataclasses import replace
-
 from schemas.customer import Customer
 from schemas.event import Millis
 from streams.decisions import hold, record
@@ -35,5 +33,5 @@ def recheck(
     if candidate is None:
         effects.decisions.append(record.dropped(row, held, due, circumstances, "no_longer_true"))
         return
-    candidate = replace(candidate, expires_at=min(candidate.expires_at, held.expires_at))
+    candidate = candidate._replace(expires_at=min(candidate.expires_at, held.expires_at))
     decide(row, candidate, due, circumstances, effects, held)

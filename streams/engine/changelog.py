@@ -24,6 +24,11 @@ class Changelog:
         self._next = 0
         self._task_row = TaskRow()
 
+    def note(self, task_row: TaskRow, offset: int) -> None:
+        """This task has committed its task row at `offset`, and the store shows what came before it."""
+        self._task_row = task_row
+        self._next = offset + 1
+
     async def restore(self, on_progress: Callable[[int, int], None]) -> TaskRow:
         """Bring the store up to the partition's end. `on_progress(records read, offsets remaining)`.
 

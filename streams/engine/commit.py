@@ -1,9 +1,9 @@
 """The transaction of a batch: everything it says, its rows and its progress become visible together or never."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams.settings import Settings
 
@@ -54,22 +54,32 @@ class Transaction:
         """Fence previous owners. Raises CommitFailed if Kafka refuses or does not answer in OPEN_SECONDS."""
         self._call(self._producer.init_transactions, OPEN_SECONDS)
 
-    def commit(self, records: Iterable[OutputRecord]) -> None:
-        """Write the records in one transaction. Raises CommitFailed unless it is known to be committed."""
+    def commit(self, records: Sequence[OutputRecord]) -> int:
+        """Write the records, at least one, in one transaction; the offset of the last one.
+
+        Raises CommitFailed unless the transaction is known to be committed.
+        """
         self._call(self._producer.begin_transaction)
-        produce, partition = self._producer.produce, self._partition
+        offset = _Offset()
         try:
-            for record in records:
-                produce(
-                    record.topic,
-                    value=record.value,
-                    key=record.key,
-                    headers=record.headers,
-                    partition=partition,
-                )
+            for record in records[:-1]:
+                self._produce(record, None)
+            self._produce(records[-1], offset)
         except (KafkaException, BufferError) as failed:
             raise CommitFailed(f"produce: {failed}") from failed
         self._call(self._producer.commit_transaction, COMMIT_SECONDS)
+        self._producer.poll(0)
+        return offset.value
+
+    def _produce(self, record: OutputRecord, on_delivery: "_Offset | None") -> None:
+        self._producer.produce(
+            record.topic,
+            value=record.value,
+            key=record.key,
+            headers=record.headers,
+            partition=self._partition,
+            on_delivery=on_delivery,
+        )
 
     def close(self) -> None:
         """Drop what is queued. An open transaction is aborted by the next owner's `open`, or by its timeout."""
@@ -82,3 +92,13 @@ class Transaction:
         except KafkaException as failed:
             error = failed.args[0]
             raise CommitFailed(f"{method.__name__}: {error.name()}: {error.str()}") from failed
+
+
+class _Offset:
+    """Remembers where a record was written."""
+
+    def __init__(self) -> None:
+        self.value = -1
+
+    def __call__(self, error: KafkaError | None, message: Message) -> None:
+        self.value = message.offset() or 0

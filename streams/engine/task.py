@@ -26,7 +26,7 @@ from streams.clock import wall_millis
 from streams.decisions.effects import Effects
 from streams.engine.batch import Batch, RecordId, TimerId
 from streams.engine.changelog import Changelog
-from streams.engine.commit import OutputRecord, Transaction
+from streams.engine.commit import Transaction
 from streams.engine.inbox import Inbox
 from streams.engine.lease import Lease, LeaseLost
 from streams.engine.merge import Merge
@@ -283,12 +283,13 @@ class Task:
         assert transaction is not None
         began = monotonic()
         progress = self.state.task_row()
-        rows, count = await self._in_thread(self._commit, transaction, batch, journal, progress)
+        rows, offset = await self._in_thread(self._commit, transaction, batch, journal, progress)
         visible_at = wall_millis()
         metrics = self._with.metrics
         metrics.commit_seconds.observe(monotonic() - began)
-        metrics.batch_records.observe(count)
+        metrics.batch_records.observe(len(batch.items))
         self.state.store.show(rows)
+        self._changelog.note(progress, offset)
         tally = self.state.tally
         if self._with.settings.time == "live":
             tally.timer_delays.extend(max(0, visible_at - due) for due in batch.fired)
@@ -304,9 +305,7 @@ class Task:
     ) -> tuple[dict[bytes, bytes], int]:
         rows = packed_rows(batch.rows)
         self._with.outputs.check(batch, rows)
-        records: list[OutputRecord] = list(self._with.outputs.records(batch, rows, journal, progress))
-        transaction.commit(records)
-        return rows, len(batch.items)
+        return rows, transaction.commit([*self._with.outputs.records(batch, rows, journal, progress)])
 
     def _changes_since(self, row: TaskRow) -> dict[str, object]:
         """What is in force now and was not when the task row was written: another process's policy, say."""

@@ -43,12 +43,12 @@ def running(folder: Path) -> Iterator[Running]:
         )
         found = {
             "PULPERO_BOOTSTRAP": settings.bootstrap,
-            "PULPERO_REDIS_URL": settings.redis_url,
+            "PULPERO_TIME": settings.time,
         }
         own = {
             **os.environ,
             **found,
-            "PULPERO_TIME": settings.time,
+            "PULPERO_REDIS_URL": settings.redis_url,
             "PULPERO_METRICS_PORT": str(settings.metrics_port),
         }
         worker = _start("worker", folder, own, "worker")

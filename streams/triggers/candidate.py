@@ -1,6 +1,6 @@
 """What a trigger proposes: something that could be said to a customer, with what was seen."""
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from schemas.action import Bilingual, BusinessKey, Category, Content
 from schemas.decision import Condition
@@ -8,8 +8,7 @@ from schemas.event import Millis
 from schemas.touchpoints.consent import Channel
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A proposal; gates make of it an action, a deferral or a suppression. Times in ms.
 
     `category` is fixed in the trigger's code. `occurrence` tells two firings for the same business key apart
@@ -31,7 +30,7 @@ class Candidate:
     reason_customer: Bilingual
     conditions: tuple[Condition, ...]
     evidence: tuple[str, ...]
-    content: Content = field(default_factory=Content)
+    content: Content = Content()
     by_person: bool = False
     cancels_on: tuple[str, ...] = ()
     score: float | None = None

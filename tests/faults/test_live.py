@@ -64,8 +64,8 @@ def test_timers_fire_by_the_wall_clock_once_and_no_order_is_overlooked_in_a_back
         said = read(kafka, ACTIONS)
         journal = read(kafka, JOURNAL)
 
-    assert Counter(map(_said, said)) == Counter(due)
     assert {dict(record.headers)["ce_type"].decode() for record in said} == {TYPE_ACTION}
+    assert Counter(map(_said, said)) == Counter(due)
     assert all(_said(record).valid_from <= record.appended_at for record in said)
     assert any("timer_clock" in record.json for record in journal)
 

@@ -27,7 +27,7 @@ from streams.triggers.circumstances import Circumstances
 from streams.triggers.feeds import FeedTracker
 
 START = millis("2026-03-01T00:00:00Z")
-DAYS, CUSTOMERS = 40, 300
+DAYS, CUSTOMERS = 30, 250
 HELPED = ("payment_failed", "out_of_stock")
 UNSEEN = ("shipping_cost", "just_browsing")
 """No event complains of these: the right word on them is that no cause is known."""
@@ -69,7 +69,7 @@ def seen() -> Seen:
 def test_the_cause_of_an_abandoned_cart_is_named_right_in_four_of_five() -> None:
     truth = {cart: None if cause in UNSEEN else cause for cart, cause in seen().causes.items()}
     right = Counter(seen().named.get(cart, "not spoken of") == cause for cart, cause in truth.items())
-    assert right.total() > 1_000
+    assert right.total() > 600
     assert right[True] >= 0.8 * right.total(), right
 
 

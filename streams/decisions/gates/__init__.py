@@ -5,6 +5,7 @@ then what makes it wait, and the cap last: it is reserved by the emission that f
 candidate that waits holds a place.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 from schemas.action import moment
@@ -44,18 +45,20 @@ def ask_all(row: Customer, candidate: Candidate, now: Millis, circumstances: Cir
     verdict: Verdict = Pass(candidate)
     for name, gate in GATES:
         verdict = gate(row, candidate, now, circumstances)
-        outcomes.append(_outcome(name, verdict))
         if not isinstance(verdict, Pass):
+            outcomes.append(_stopped(name, verdict))
             break
         candidate = verdict.candidate
+        outcomes.append(_passed(name, verdict.reason))
     return Asked(candidate, verdict, tuple(outcomes))
 
 
-def _outcome(gate: str, verdict: Verdict) -> GateOutcome:
-    match verdict:
-        case Pass(_, reason):
-            return GateOutcome(gate=gate, outcome="passed", reason=reason)
-        case Suppress(reason):
-            return GateOutcome(gate=gate, outcome="suppressed", reason=reason)
-        case Defer(reason, until):
-            return GateOutcome(gate=gate, outcome="deferred", reason=reason, until=moment(until))
+@cache
+def _passed(gate: str, reason: str | None) -> GateOutcome:
+    return GateOutcome(gate=gate, outcome="passed", reason=reason)
+
+
+def _stopped(gate: str, verdict: Suppress | Defer) -> GateOutcome:
+    if isinstance(verdict, Suppress):
+        return GateOutcome(gate=gate, outcome="suppressed", reason=verdict.reason)
+    return GateOutcome(gate=gate, outcome="deferred", reason=verdict.reason, until=moment(verdict.until))

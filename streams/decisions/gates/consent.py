@@ -1,7 +1,5 @@
 """Marketing goes only where the customer allowed it; the gate picks the channel."""
 
-from dataclasses import replace
-
 from schemas.customer import Customer
 from schemas.event import Millis
 from streams.customers import consent
@@ -19,5 +17,5 @@ def ask(row: Customer, candidate: Candidate, now: Millis, circumstances: Circums
     """
     for channel in candidate.channels:
         if candidate.category != "marketing" or consent.allows(row, "marketing", channel):
-            return Pass(replace(candidate, channels=(channel,)))
+            return Pass(candidate._replace(channels=(channel,)))
     return Suppress("no_marketing_consent" if candidate.channels else "no_channel")

@@ -1,7 +1,5 @@
 """Without the purpose `profiling` a candidate keeps nothing that a model said of the customer."""
 
-from dataclasses import replace
-
 from schemas.customer import Customer
 from schemas.event import Millis
 from streams.customers import consent
@@ -25,5 +23,5 @@ def ask(row: Customer, candidate: Candidate, now: Millis, circumstances: Circums
         return Pass(candidate)
     if any(condition.name == SCORE_CONDITION for condition in candidate.conditions):
         return Suppress("no_profiling_consent")
-    unscored = replace(candidate, score=None, model=None, model_version=None, features=None, horizon_ms=None)
+    unscored = candidate._replace(score=None, model=None, model_version=None, features=None, horizon_ms=None)
     return Pass(unscored, "score_withheld")

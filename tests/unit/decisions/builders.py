@@ -1,7 +1,7 @@
 """Rows, candidates and circumstances with sane defaults; time is explicit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from models.scorer import Features, Score
@@ -71,7 +71,7 @@ _MARKETING = Candidate(
 
 
 def candidate(**changes: Any) -> Candidate:
-    return replace(_MARKETING, **changes)
+    return _MARKETING._replace(**changes)
 
 
 def scored(**changes: Any) -> Candidate:
