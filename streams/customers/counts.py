@@ -1,7 +1,6 @@
 """Counts over 1 h to 90 d of event time; what is counted does not depend on the order of arrival."""
 
 from schemas.counts import KINDS, TIERS, Kind
-from schemas.counts import count as count
 from schemas.customer import Customer
 from schemas.event import Millis
 
@@ -17,17 +16,19 @@ def add(row: Customer, kind: Kind, at: Millis) -> None:
     counts = row.counts
     for name, width, keep in _TIERS_OF[kind]:
         bucket = at // width
-        try:
-            counts[name][bucket] += 1
-        except KeyError:
-            _open(counts.setdefault(name, {}), bucket, keep)
+        buckets = counts.get(name)
+        if buckets is None:
+            counts[name] = {bucket: 1}
+        elif bucket in buckets:
+            buckets[bucket] += 1
+        else:
+            _open(buckets, bucket, keep)
 
 
 def _open(buckets: dict[int, int], bucket: int, keep: int) -> None:
-    newest = max(buckets, default=bucket)
-    if bucket <= newest - keep:
-        return
-    buckets[bucket] = 1
-    if bucket > newest:
+    newest = max(buckets)
+    if bucket > newest - keep:
+        buckets[bucket] = 1
+    if bucket > newest and min(buckets) <= bucket - keep:
         for old in [each for each in buckets if each <= bucket - keep]:
             del buckets[old]

@@ -18,8 +18,10 @@ class Wording(NamedTuple):
 
 def reasons(template_id: str, facts: Mapping[str, str | Bilingual]) -> tuple[Bilingual, Bilingual]:
     """The internal and the customer's reason of a template. Raises KeyError for a missing fact."""
-    es = {name: fact.es if isinstance(fact, Bilingual) else fact for name, fact in facts.items()}
-    en = {name: fact.en if isinstance(fact, Bilingual) else fact for name, fact in facts.items()}
+    es: dict[str, str] = {}
+    en: dict[str, str] = {}
+    for name, fact in facts.items():
+        es[name], en[name] = (fact, fact) if isinstance(fact, str) else (fact.es, fact.en)
     internal, customer = WORDINGS[template_id]
     return (
         Bilingual(es=internal.es.format_map(es), en=internal.en.format_map(en)),

@@ -20,7 +20,8 @@ ORDERS = 20
 
 def test_what_a_killed_worker_left_in_a_transaction_is_seen_by_nobody(kafka: str, tmp_path: Path) -> None:
     dies = tmp_path / "die"
-    with deployed(kafka, time="events", idle_ms=20, agents=("tests.broker.breaking",)) as shop:
+    settings = {"time": "events", "idle_ms": 20, "session_timeout_ms": 2_000}
+    with deployed(kafka, agents=("tests.broker.breaking",), **settings) as shop:
         worker = shop.start(**{DIE: str(dies)}).await_ready()
         for number in range(ORDERS):
             customer = f"v{number}"

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter
+from functools import partial
 
 import pytest
 
@@ -10,7 +11,7 @@ from schemas.customer import unpack
 from schemas.topics import ACTIONS
 from tests.broker.events import SECOND, START, added, key_of, placed
 from tests.broker.reading import read, rows
-from tests.broker.workers import Deployment, deployed
+from tests.broker.workers import Deployment, Worker, await_true, deployed
 
 pytestmark = pytest.mark.broker
 
@@ -52,7 +53,7 @@ def test_three_clean_stops_under_load_lose_and_repeat_nothing(kafka: str) -> Non
         try:
             for _ in range(3):
                 worker = shop.start().await_ready()
-                _await_work(worker)
+                await_true("some work done", partial(_has_worked, worker))
                 assert worker.metric("duplicate_total") == 0
                 began = time.monotonic()
                 assert worker.stop() == 0, worker.said
@@ -74,8 +75,5 @@ def test_three_clean_stops_under_load_lose_and_repeat_nothing(kafka: str) -> Non
         assert thanked == Counter(flow.ordered)
 
 
-def _await_work(worker: object) -> None:
-    from tests.broker.workers import Worker, await_true
-
-    assert isinstance(worker, Worker)
-    await_true("some work done", lambda: worker.metric("applied_total") > 100)
+def _has_worked(worker: Worker) -> bool:
+    return worker.metric("applied_total") > 100

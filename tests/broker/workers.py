@@ -241,8 +241,7 @@ class Deployment:
     def close(self) -> None:
         """Kill what still runs."""
         for worker in self.workers:
-            if worker.is_running:
-                worker.kill()
+            worker.kill()
 
 
 @contextmanager

@@ -16,6 +16,9 @@ START: Millis = 1_700_000_000_000
 AFTERWARDS = 60 * DAY
 """How far the last clock records go beyond the last event: further than any timer but a horizon's."""
 
+MAX_DELAY = 6 * HOUR
+"""An event shows in its topic at most so much after it happened, so a clock record can promise the rest."""
+
 TOUCHPOINTS = ("consent", "messages", "orders", "web")
 
 
@@ -30,7 +33,10 @@ class Sent(NamedTuple):
 
 
 def portions(seed: int, customers: int, days: int, size: int) -> list[list[Sent]]:
-    """The whole stream in portions; each ends with a clock record for every touchpoint, the last with two."""
+    """The whole stream in portions; each ends with a clock record for every touchpoint, the last with two.
+
+    So the workers never have to guess whether a quiet touchpoint has nothing to say, and there is one order.
+    """
     rng = Random(f"stream:{seed}")
     shop = Shop(seed, START, customers)
     timed: list[tuple[Millis, int, Sent]] = []
@@ -39,7 +45,7 @@ def portions(seed: int, customers: int, days: int, size: int) -> list[list[Sent]
             timed.append((shown_at, len(timed), sent))
     timed.sort(key=lambda each: each[:2])
     cut = [timed[begin : begin + size] for begin in range(0, len(timed), size)]
-    made = [[*(sent for *_, sent in each), *_clock(each[-1][0])] for each in cut]
+    made = [[*(sent for *_, sent in each), *_clock(each[-1][0] - MAX_DELAY)] for each in cut]
     end = timed[-1][0] + AFTERWARDS
     made[-1] += [*_clock(end), *_clock(end + 1)]
     return made
@@ -78,11 +84,11 @@ def _sent(event: Replayed, rng: Random) -> Iterator[tuple[Millis, Sent]]:
     if drawn < 0.25:
         delay = rng.randrange(45 * MINUTE)
     elif drawn < 0.27:
-        delay = rng.randrange(6 * HOUR if event.touchpoint == "web" else 3 * DAY)
+        delay = rng.randrange(MAX_DELAY)
     yield event.at + delay, Sent(event.touchpoint, event.key, value)
     if rng.random() < 0.03:
-        again = rng.choice((0, MINUTE, 20 * MINUTE, 5 * HOUR))
-        yield event.at + delay + again, Sent(event.touchpoint, event.key, value)
+        again = delay + rng.choice((0, MINUTE, 20 * MINUTE, 5 * HOUR))
+        yield event.at + min(again, MAX_DELAY), Sent(event.touchpoint, event.key, value)
     if rng.random() < 0.02:
         yield event.at + delay, _spoilt(event, value, rng)
 

@@ -1,8 +1,8 @@
 import pytest
 
-from schemas.counts import KINDS, TIERS
+from schemas.counts import KINDS, TIERS, count
 from schemas.customer import Customer
-from streams.customers.counts import add, count
+from streams.customers.counts import add
 from tests.unit.customers.builders import DAY, HOUR, KEY, MINUTE, T0
 
 START = T0 - T0 % DAY

@@ -4,12 +4,11 @@ from typing import Any, Literal
 
 import pytest
 
-from schemas.counts import KINDS
+from schemas.counts import KINDS, count
 from schemas.customer import Customer, Session, pack
 from schemas.decoding import Decoder
 from schemas.event import Arrival, Event, customer_key
 from schemas.touchpoints import BUILT_IN
-from streams.customers.counts import count
 from streams.customers.fold import fold
 from tests.unit.customers.builders import (
     DAY,
