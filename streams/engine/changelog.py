@@ -22,11 +22,12 @@ class Changelog:
         self._partition = TopicPartition(topic, task)
         self._store = store
         self._next = 0
-        self._task_row = TaskRow()
+        self.task_row = TaskRow()
+        """The last one known to be committed."""
 
     def note(self, task_row: TaskRow, offset: int) -> None:
         """This task has committed its task row at `offset`, and the store shows what came before it."""
-        self._task_row = task_row
+        self.task_row = task_row
         self._next = offset + 1
 
     async def restore(self, on_progress: Callable[[int, int], None]) -> TaskRow:
@@ -50,7 +51,7 @@ class Changelog:
         finally:
             await consumer.stop()
         self._store.finish_restore()
-        return self._task_row
+        return self.task_row
 
     async def _read(self, consumer: AIOKafkaConsumer, on_progress: Callable[[int, int], None]) -> None:
         partition = self._partition
@@ -63,7 +64,7 @@ class Changelog:
             records = (await consumer.getmany(partition, timeout_ms=200)).get(partition, [])
             for record in records:
                 if record.key == TASK_ROW_KEY:
-                    self._task_row = unpack_task_row(record.value)
+                    self.task_row = unpack_task_row(record.value)
                 else:
                     put(record.key, record.value)
                 if monotonic() - yielded > YIELD_SECONDS:

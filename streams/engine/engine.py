@@ -100,7 +100,7 @@ class Engine(Service):
                 (topic, number): offset
                 for number, task in self.tasks.items()
                 if task.is_open
-                for topic, offset in task.state.offsets.items()
+                for topic, offset in task.progress.offsets.items()
             }
             if offsets and not self._draining:
                 try:
@@ -134,7 +134,9 @@ class Engine(Service):
             metrics.watermark_lag_seconds.labels(number).set((wall_millis() - state.stream_time) / 1000)
         for topic, inbox in task.merge.inboxes.items():
             if inbox.high_watermark is not None:
-                behind = 0 if inbox.is_read_to_its_end else inbox.high_watermark - state.offsets.get(topic, 0)
+                taken = task.progress.offsets.get(topic, 0)
+                is_done = inbox.is_read_to_its_end and taken == state.offsets.get(topic, 0)
+                behind = 0 if is_done else inbox.high_watermark - taken
                 metrics.lag_records.labels(topic, number).set(behind)
             touchpoint = topic.removeprefix("touchpoints.")
             metrics.feed_stale.labels(touchpoint, number).set(state.feeds.is_stale(touchpoint))

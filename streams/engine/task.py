@@ -104,6 +104,11 @@ class Task:
         self._suspect: RecordId | TimerId | None = None
         self._commits_since_poison: list[int] = []
 
+    @property
+    def progress(self) -> TaskRow:
+        """How far the task has committed."""
+        return self._changelog.task_row
+
     def stop(self) -> None:
         """Finish the batch under way and close."""
         self._stopping = True
