@@ -27,7 +27,7 @@ class Batch:
     letters: list[DeadLetter] = field(default_factory=list)
     applied: list[Arrival] = field(default_factory=list)
     fired: list[Millis] = field(default_factory=list)
-    """Due times of the timers that fired."""
+    """Due times of the timers that fired, those apart that were set when already due."""
 
     @property
     def is_done(self) -> bool:

@@ -166,6 +166,7 @@ class TaskState:
             assert row is not None, "a scheduled timer without its row"
             self._ring(key, row, due, batch)
             self.store.schedule(key, row)
+            batch.fired.append(due)
 
     def _ring_row(self, key: bytes, row: Customer, batch: Batch) -> None:
         """Fire this customer's timers at or behind the clock."""
@@ -190,7 +191,6 @@ class TaskState:
                 raise RuntimeError(
                     f"timer {timer_id.split(':')[0]} set a timer that is due at once while firing"
                 )
-        batch.fired.append(due)
         batch.current = outer
 
 

@@ -18,6 +18,10 @@ from streams.local.stack import embedded
 from streams.settings import Settings
 
 READY_SECONDS = 60.0
+PARTITIONS = 4
+"""One worker on a small machine: a transaction for each of 12 tasks, ten times a second, costs more than the work."""
+IDLE_MS = 30_000
+"""Every partition is told the time ten times a second; one that hears nothing waits for a busy broker."""
 
 
 class Running(NamedTuple):
@@ -36,7 +40,12 @@ def running(folder: Path) -> Iterator[Running]:
     with ExitStack() as undo:
         stack = undo.enter_context(embedded())
         settings = Settings(
-            bootstrap=stack.bootstrap, redis_url=stack.redis_url, time="events", metrics_port=free_port()
+            bootstrap=stack.bootstrap,
+            redis_url=stack.redis_url,
+            time="events",
+            partitions=PARTITIONS,
+            idle_ms=IDLE_MS,
+            metrics_port=free_port(),
         )
         admin.create(
             settings, topics.topics(settings.app_id, settings.partitions, load(settings.touchpoints))
@@ -44,11 +53,13 @@ def running(folder: Path) -> Iterator[Running]:
         found = {
             "PULPERO_BOOTSTRAP": settings.bootstrap,
             "PULPERO_TIME": settings.time,
+            "PULPERO_PARTITIONS": str(settings.partitions),
         }
         own = {
             **os.environ,
             **found,
             "PULPERO_REDIS_URL": settings.redis_url,
+            "PULPERO_IDLE_MS": str(settings.idle),
             "PULPERO_METRICS_PORT": str(settings.metrics_port),
         }
         worker = _start("worker", folder, own, "worker")
