@@ -14,6 +14,9 @@ from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
+STOP_SECONDS = 15.0
+"""A stop in order takes less than five; without a broker it may never end."""
+
 
 async def run(app: App, settings: Settings) -> int:
     """Run the worker until SIGINT or SIGTERM. Returns the process's exit code: 0, or 1 after a crash.
@@ -52,22 +55,33 @@ async def run(app: App, settings: Settings) -> int:
     try:
         await app.engine.wait(stop.wait())
     finally:
-        await app.engine.drain()
-        await app.engine.stop()
-        await app.learner.stop()
-        following.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await following
-        for each in followed:
-            await each.stop()
-        await app.stop()
-        endpoint.close()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await _stop(app, following)
+        except TimeoutError:
+            log.critical("the worker does not stop in order; the next owner aborts what it left open")
+            endpoint.close()
+            return 1
+    endpoint.close()
     crash: BaseException | None = app.engine.crash_reason
     if crash is not None:
         log.critical("worker crashed", exc_info=crash)
         return 1
     log.info("worker stopped")
     return 0
+
+
+async def _stop(app: App, following: "asyncio.Future[Any]") -> None:
+    """The engine first, so that its tasks finish their batches while the agents still answer."""
+    await app.engine.drain()
+    await app.engine.stop()
+    await app.learner.stop()
+    following.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await following
+    for each in (app.reference, app.models):
+        await each.stop()
+    await app.stop()
 
 
 def _crash_if_failed(app: App, following: "asyncio.Future[Any]") -> None:

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from streams import logs
 from streams.cli.explain import LanguageOption
-from streams.cli.observed import Observer, Scrape, scrape
-from streams.cli.screen import SIMULATED, Screen
+from streams.cli.observed import NEWEST, Observer, Scrape, is_simulated, scrape
+from streams.cli.screen import Screen
 from streams.cli.shown import Lines, View
 from streams.cli.terminal import fail, refuse
 from streams.clock import wall_millis
@@ -125,10 +125,10 @@ class Show:
 
     def _view(self, last: Scrape, seconds: float) -> View:
         seen = self._observer.look()
-        if self._somebody is None or SIMULATED in self._somebody:
-            keys = [action.customer_key for action in seen.newest]
+        if self._somebody is None or is_simulated(self._somebody):
+            keys = [action.customer_key for action in seen.pick(NEWEST)]
             # A suggestion that changes cannot be typed: the first real customer stays.
-            self._somebody = next((key for key in keys if SIMULATED not in key), keys[0] if keys else None)
+            self._somebody = next((key for key in keys if not is_simulated(key)), keys[0] if keys else None)
         at = datetime.fromtimestamp(self._at / 1000, UTC) if self._at else None
         return View(seen, last, seconds, at, self._somebody)
 

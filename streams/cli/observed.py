@@ -4,8 +4,8 @@ import threading
 import urllib.request
 from collections import Counter, deque
 from collections.abc import Iterable
-from copy import deepcopy
 from dataclasses import dataclass, field
+from heapq import nlargest
 from typing import cast
 from urllib.error import URLError
 
@@ -17,23 +17,63 @@ from schemas.decision import Decision
 from schemas.topics import ACTIONS, DEAD_LETTERS, DECISIONS
 from streams.settings import Settings
 
-NEWEST = 200
+NEWEST = 60
+"""Actions kept of each kind."""
+
+SIMULATED = "sim-"
+"""What the ids of the demo's simulated customers begin with."""
 
 
 @dataclass
 class Observed:
-    """Counts since the beginning, and the newest actions (newest last)."""
+    """Counts since the beginning, and the newest actions."""
 
     actions_by_trigger: Counter[str] = field(default_factory=Counter)
     cancelled: int = 0
     suppressions_by_reason: Counter[str] = field(default_factory=Counter)
     dead_letters_by_reason: Counter[str] = field(default_factory=Counter)
-    newest: deque[Action] = field(default_factory=lambda: deque(maxlen=NEWEST))
+    newest: dict[tuple[bool, str], deque[tuple[int, Action]]] = field(default_factory=dict)
+    """Numbered in the order in which they were seen, by kind: is the customer real, and the trigger's family."""
 
     @property
     def actions(self) -> int:
         """All of them."""
         return self.actions_by_trigger.total()
+
+    def note(self, action: Action) -> None:
+        """One more action."""
+        self.actions_by_trigger[action.trigger] += 1
+        kind = (not is_simulated(action.customer_key), action.trigger.partition(".")[0])
+        self.newest.setdefault(kind, deque(maxlen=NEWEST)).append((self.actions, action))
+
+    def pick(self, count: int) -> list[Action]:
+        """Up to `count` actions, newest first: of each kind the newest, then the newest of all.
+
+        So what is rare (a real customer, a lapse) is not crowded out by what is common.
+        """
+        of_each = sorted((kept[-1] for kept in self.newest.values()), key=_number, reverse=True)[:count]
+        others = (each for kept in self.newest.values() for each in list(kept)[:-1])
+        fill = nlargest(count - len(of_each), others, key=_number)
+        return [action for _, action in sorted([*of_each, *fill], key=_number, reverse=True)]
+
+    def copy(self) -> "Observed":
+        """A copy that stays as it is."""
+        return Observed(
+            self.actions_by_trigger.copy(),
+            self.cancelled,
+            self.suppressions_by_reason.copy(),
+            self.dead_letters_by_reason.copy(),
+            {kind: kept.copy() for kind, kept in self.newest.items()},
+        )
+
+
+def is_simulated(customer_key: str) -> bool:
+    """Whether the demo's simulator made this customer up."""
+    return customer_key.partition(":")[2].startswith(SIMULATED)
+
+
+def _number(seen: tuple[int, Action]) -> int:
+    return seen[0]
 
 
 class Observer(threading.Thread):
@@ -49,7 +89,7 @@ class Observer(threading.Thread):
     def look(self) -> Observed:
         """What was seen so far: a copy, which stays as it is."""
         with self._lock:
-            return deepcopy(self._seen)
+            return self._seen.copy()
 
     def stop(self) -> None:
         """Cease to read."""
@@ -86,8 +126,7 @@ class Observer(threading.Thread):
         if message.topic() == ACTIONS:
             said = from_kafka(value, _headers(message))
             if isinstance(said, Action):
-                seen.actions_by_trigger[said.trigger] += 1
-                seen.newest.append(said)
+                seen.note(said)
             else:
                 seen.cancelled += 1
         elif message.topic() == DECISIONS:

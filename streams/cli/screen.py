@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.action import Action
+from streams.cli.observed import is_simulated
 from streams.cli.shown import View, milliseconds, suggestions
 
-SIMULATED = "sim-"
 WIDE = 140
 """From so many columns on an action is one line, below it is two."""
 
@@ -59,7 +59,7 @@ class Screen:
         ]
         fixed = len(head) + 1 + (counted + 1) + (len(foot) - 1)
         yield from head
-        yield _rule("Newest actions")
+        yield _rule("Newest actions, some of every kind")
         yield _newest(view, max(1, height - fixed), width, self._language)
         yield from foot
 
@@ -72,7 +72,7 @@ class Screen:
 
 def customer_label(key: str) -> Text:
     """The customer's key, marked as a real or a simulated one."""
-    if key.partition(":")[2].startswith(SIMULATED):
+    if is_simulated(key):
         return Text.assemble(("simulated ", "cyan"), key)
     return Text.assemble(("real ", "bold green"), key)
 
@@ -108,25 +108,23 @@ def _newest(view: View, lines: int, width: int, language: Language) -> Table:
     is_wide = width >= WIDE
     for ratio in (None, None, None, 1) if is_wide else (1,):
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=ratio)
-    used = 0
-    for action in reversed(view.seen.newest):
-        if used + (1 if is_wide else 2) > lines:
-            break
-        used += _add(table, action, language, is_wide)
-    for _ in range(lines - used):
+    height = 1 if is_wide else 2
+    actions = view.seen.pick(lines // height)
+    for action in actions:
+        _add(table, action, language, is_wide)
+    for _ in range(lines - len(actions) * height):
         table.add_row("")
     return table
 
 
-def _add(table: Table, action: Action, language: Language, is_wide: bool) -> int:
+def _add(table: Table, action: Action, language: Language, is_wide: bool) -> None:
     who = Text.assemble(" ", customer_label(action.customer_key))
     why = action.reason_internal.es if language == "es" else action.reason_internal.en
     if is_wide:
         table.add_row(who, Text(action.trigger, style="magenta"), Text(action.channel), Text(why))
-        return 1
+        return
     table.add_row(Text.assemble(who, "  ", (action.trigger, "magenta"), f"  by {action.channel}"))
     table.add_row(Text(f"   {why}"))
-    return 2
 
 
 def _counts(view: View, lines: int, width: int) -> Table:

@@ -90,4 +90,4 @@ def _command() -> str:
         return f"{shlex.quote(sys.executable)} -m streams"
     if shutil.which(own.name) == str(own.absolute()):
         return own.name
-    return shlex.quote(os.path.relpath(own))
+    return shlex.quote(min(os.path.relpath(own), str(own.absolute()), key=len))

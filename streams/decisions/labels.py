@@ -9,8 +9,8 @@ from streams.customers import consent
 from streams.customers.orders import is_purchase
 from streams.customers.timers import cancel_timer, set_timer
 from streams.decisions.effects import Effects
+from streams.decisions.ids import digest
 from streams.decisions.occasions import touches_consent
-from streams.decisions.record import digest
 from streams.triggers.candidate import Candidate
 
 FAMILY = "label"

@@ -1,6 +1,5 @@
-"""The decision record and the ids: hashes of what is said, never of when the machine said it."""
+"""The decision record: what was seen, which gates were asked, what came out and why."""
 
-from hashlib import blake2b
 from typing import Literal
 
 from schemas.action import BusinessKey, moment
@@ -8,19 +7,8 @@ from schemas.customer import Customer, Held
 from schemas.decision import Condition, Decision
 from schemas.event import Millis
 from streams.decisions.gates import Asked
-from streams.triggers.candidate import Candidate
+from streams.decisions.ids import action_id, digest
 from streams.triggers.circumstances import Circumstances
-
-_ID_BYTES = 16
-
-
-def digest(*parts: str | int) -> str:
-    """32 hex digits: BLAKE2b-128 over the parts, each led by its length (so `ab, c` is not `a, bc`)."""
-    hashed = blake2b(digest_size=_ID_BYTES)
-    for part in parts:
-        raw = str(part).encode()
-        hashed.update(len(raw).to_bytes(4) + raw)
-    return hashed.hexdigest()
 
 
 def decided(
@@ -54,7 +42,7 @@ def decided(
         score=seen.score,
         model=seen.model,
         model_version=seen.model_version,
-        action_ids=(_action_id(row.key, seen),) if outcome == "fired" else (),
+        action_ids=(action_id(row.key, seen),) if outcome == "fired" else (),
     )
 
 
@@ -81,13 +69,3 @@ def dropped(row: Customer, held: Held, now: Millis, circumstances: Circumstances
         policy_version=circumstances.policy_version,
         reference_version=circumstances.reference_version,
     )
-
-
-def _action_id(key: str, candidate: Candidate) -> str:
-    """Hash of customer, trigger, business key and occurrence.
-
-    Not of the time, nor of the policy's version: the same thing said to the same customer for the same
-    reason is the same action, whatever number was changed meanwhile. A replay gives the same ids, the next
-    occurrence another one.
-    """
-    return digest("action", key, candidate.trigger, str(candidate.business_key), candidate.occurrence)

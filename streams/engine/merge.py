@@ -14,8 +14,8 @@ class Merge:
     """Merges the inboxes of one task: smallest event time first, ties by topic name, then by offset.
 
     It never passes a topic whose inbox is empty while more of it may be readable. A topic read to its end is
-    waited for `idle_ms` at most, from when it holds somebody up; one that said `clock.advanced` need not be
-    waited for up to that time. For a frozen log the order is a function of the log alone. A refused record,
+    waited for `idle_ms` at most, from when it holds somebody up, and up to the time of its last
+    `clock.advanced` not at all. For a frozen log the order is a function of the log alone. A refused record,
     which has no time (BEGINNING_OF_TIME), follows its predecessor at once.
     """
 
@@ -92,7 +92,7 @@ class Merge:
             return None, None
         waiting = False
         for inbox in self._ordered:
-            if inbox.promised >= best[0] and not inbox.decoded:
+            if inbox.promised >= best[0] and inbox.is_read_to_its_end:
                 promise = (inbox.promised, _LAST_TOPIC)
                 bound = promise if bound is None else min(bound, promise)
             elif self._must_wait_for(inbox):

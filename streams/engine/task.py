@@ -198,7 +198,8 @@ class Task:
 
     async def _batch(self) -> bool:
         """Take one batch through all its steps; False if there was nothing to do."""
-        self._enter("merge")
+        if self.phase != "merge":
+            self._enter("merge")
         batch, clock = await self._collect()
         if batch is None:
             return False
@@ -257,7 +258,7 @@ class Task:
 
     async def _wait(self) -> None:
         holding_up = self.merge.waits_for()
-        if not holding_up:
+        if all(self.merge.inboxes[topic].is_read_to_its_end for topic in holding_up):
             self._enter("idle")
         self._woken.clear()
         timeout = HELD_UP_SECONDS if holding_up else TICK_SECONDS

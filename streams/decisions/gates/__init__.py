@@ -12,7 +12,17 @@ from schemas.action import moment
 from schemas.customer import Customer
 from schemas.decision import GateOutcome
 from schemas.event import Millis
-from streams.decisions.gates import cap, conditions, consent, expiry, feed_stale, late_item, paused, profiling
+from streams.decisions.gates import (
+    cap,
+    conditions,
+    consent,
+    expiry,
+    feed_stale,
+    late_item,
+    paused,
+    profiling,
+    unsaid,
+)
 from streams.decisions.gates.verdict import Defer, Gate, Pass, Suppress, Verdict
 from streams.triggers.candidate import Candidate
 from streams.triggers.circumstances import Circumstances
@@ -22,6 +32,7 @@ GATES: tuple[tuple[str, Gate], ...] = (
     ("conditions", conditions.ask),
     ("consent", consent.ask),
     ("expiry", expiry.ask),
+    ("unsaid", unsaid.ask),
     ("paused", paused.ask),
     ("feed_stale", feed_stale.ask),
     ("late_item", late_item.ask),

@@ -18,7 +18,9 @@ from streams.decisions.gates import (
     late_item,
     paused,
     profiling,
+    unsaid,
 )
+from streams.decisions.ids import action_id
 from tests.unit.decisions.builders import (
     AT,
     DAY,
@@ -31,7 +33,7 @@ from tests.unit.decisions.builders import (
     scored,
 )
 
-ORDER = ["profiling", "conditions", "consent", "expiry", "paused", "feed_stale", "late_item", "cap"]
+ORDER = ["profiling", "conditions", "consent", "expiry", "unsaid", "paused", "feed_stale", "late_item", "cap"]
 
 
 def test_profiling_withholds_the_score_without_consent() -> None:
@@ -190,7 +192,7 @@ def test_the_first_gate_that_does_not_let_pass_is_the_last_asked() -> None:
 
     asked = ask_all(customer("marketing"), candidate(), AT, stopped)
 
-    assert [each.gate for each in asked.outcomes] == ORDER[:5]
+    assert [each.gate for each in asked.outcomes] == ORDER[: ORDER.index("paused") + 1]
     assert asked.outcomes[-1].outcome == "deferred"
     assert asked.outcomes[-1].reason == "paused"
 
@@ -201,6 +203,17 @@ def test_a_candidate_whose_own_conditions_are_not_met_ends_for_the_reason_that_i
 
     assert conditions.ask(customer(), proposed, AT, circumstances()) == Suppress("score_below_threshold")
     assert conditions.ask(customer(), candidate(), AT, circumstances()) == Pass(candidate())
+
+
+def test_what_the_ledger_knows_is_not_said_again_and_another_occurrence_is() -> None:
+    row = customer("marketing")
+    assert unsaid.ask(row, candidate(), AT, circumstances()) == Pass(candidate())
+
+    row.contacts = [contact(AT - HOUR, action_id=action_id(row.key, candidate()))]
+
+    assert unsaid.ask(row, candidate(), AT, circumstances()) == Suppress("already_said")
+    another = candidate(occurrence="2")
+    assert unsaid.ask(row, another, AT, circumstances()) == Pass(another)
 
 
 def test_what_is_forbidden_or_expired_is_never_held() -> None:

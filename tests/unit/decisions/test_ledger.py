@@ -1,5 +1,7 @@
 """What the ledger keeps, and what it forgets first."""
 
+from itertools import count
+
 import pytest
 from pydantic import ValidationError
 
@@ -9,10 +11,18 @@ from streams.decisions.decide import decide
 from streams.decisions.effects import Effects
 from tests.unit.decisions.builders import AT, DAY, HOUR, candidate, circumstances, contact, customer
 
+_NUMBERS = count(1)
+
 
 def emitted(row: Customer, category: str = "marketing") -> Action:
     effects = Effects()
-    decide(row, candidate(category=category), AT, circumstances(contacts={"cap": 20}), effects)
+    decide(
+        row,
+        candidate(category=category, occurrence=str(next(_NUMBERS))),
+        AT,
+        circumstances(contacts={"cap": 20}),
+        effects,
+    )
     (action,) = effects.actions
     assert isinstance(action, Action)
     return action
