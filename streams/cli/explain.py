@@ -11,11 +11,11 @@ from rich.console import Console, Group
 from rich.panel import Panel
 from rich.table import Table
 
-from schemas.action import moment
-from schemas.customer import Customer, Order
+from schemas.customer import Customer
 from schemas.decision import Decision
 from schemas.event import Millis
 from schemas.topics import changelog
+from streams.cli.order_lines import minute, order_lines
 from streams.cli.records import Reader
 from streams.cli.story import Story, find, story_of
 from streams.cli.terminal import kafka_settings, plain, refuse
@@ -36,8 +36,6 @@ _WORDS: dict[Language, dict[str, str]] = {
         "suppressed": "descartada",
         "nothing": "Todavía no se ha decidido nada.",
         "no_orders": "Sin pedidos.",
-        "follows": "entrega lo que faltaba de",
-        "promised": "prometido para el",
         "timers": "Próximos momentos",
     },
     "en": {
@@ -53,8 +51,6 @@ _WORDS: dict[Language, dict[str, str]] = {
         "suppressed": "suppressed",
         "nothing": "Nothing has been decided yet.",
         "no_orders": "No orders.",
-        "follows": "delivers what was missing of",
-        "promised": "promised for",
         "timers": "Next moments",
     },
 }
@@ -126,32 +122,15 @@ def _as_screen(story: Story, now: Millis, language: Language) -> Group:
     title = row.key if not known else f"{row.key}  ({', '.join(known)})"
     return Group(
         Panel("\n".join([*portrait(row, now, language), *_timers(row, words)]), title=title),
-        Panel(_orders(row, words), title=words["orders"]),
+        Panel("\n".join(order_lines(row, language)) or words["no_orders"], title=words["orders"]),
         Panel(_decisions(story, language), title=words["decisions"]),
     )
 
 
 def _timers(row: Customer, words: dict[str, str]) -> list[str]:
     soonest = sorted(row.timers.items(), key=lambda each: (each[1], each[0]))[:3]
-    named = ", ".join(f"{timer} {_minute(due)}" for timer, due in soonest)
+    named = ", ".join(f"{timer} {minute(due)}" for timer, due in soonest)
     return [f"{words['timers']}: {named}"] if named else []
-
-
-def _orders(row: Customer, words: dict[str, str]) -> str:
-    lines = [line for order in row.orders for line in _order(order, words)]
-    return "\n".join(lines) or words["no_orders"]
-
-
-def _order(order: Order, words: dict[str, str]) -> list[str]:
-    follows = f", {words['follows']} {order.follows}" if order.follows else ""
-    money = f"{order.total:.2f} {order.currency or ''}".rstrip()
-    lines = [f"{_minute(order.placed_at)}  {order.order_id}  {order.state}  {money}{follows}"]
-    for item in order.items:
-        promised = f", {words['promised']} {_minute(item.promised_at)}" if item.promised_at else ""
-        follow_up = f" → {item.follow_up_order_id}" if item.follow_up_order_id else ""
-        name = item.name or item.product_id
-        lines.append(f"    {item.quantity:g} x {name}: {item.state}{promised}{follow_up}")
-    return lines
 
 
 def _decisions(story: Story, language: Language) -> Table | str:
@@ -180,7 +159,3 @@ def _why(decision: Decision, story: Story, language: Language) -> str:
             return text
     stopped = [f"{gate.gate}: {gate.reason}" for gate in decision.gates if gate.outcome != "passed"]
     return "; ".join(stopped) or decision.reason_code
-
-
-def _minute(at: Millis) -> str:
-    return f"{moment(at):%Y-%m-%d %H:%M}"

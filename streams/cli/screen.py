@@ -52,15 +52,12 @@ class Screen:
             return
         counted = 3 if height < 28 else 6 if height < 40 else 13
         head = list(_figures(view, self._speed))
-        foot = [
-            _counts(view, counted, width),
-            *self._suggestions(view),
-            _legend(),
-        ]
-        fixed = len(head) + 1 + (counted + 1) + (len(foot) - 1)
+        foot = [*self._suggestions(view), _legend()]
+        fixed = len(head) + 1 + (counted + 1) + len(foot)
         yield from head
         yield _rule("Newest actions, some of every kind")
         yield _newest(view, max(1, height - fixed), width, self._language)
+        yield _counts(view, counted)
         yield from foot
 
     def _suggestions(self, view: View) -> Iterator[RenderableType]:
@@ -127,7 +124,7 @@ def _add(table: Table, action: Action, language: Language, is_wide: bool) -> Non
     table.add_row(Text(f"   {why}"))
 
 
-def _counts(view: View, lines: int, width: int) -> Table:
+def _counts(view: View, lines: int) -> Table:
     table = Table.grid(padding=(0, 1), expand=True)
     for _ in range(2):
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)

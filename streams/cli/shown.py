@@ -34,10 +34,11 @@ class View(NamedTuple):
 
 def suggestions(environment: Mapping[str, str], somebody: str) -> tuple[str, ...]:
     """Lines for a shell in the same folder: where the demo is, then three commands."""
-    found = " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
+    address, *others = (f"{name}={shlex.quote(value)}" for name, value in environment.items())
     command = _command()
     return (
-        f"export {found}",
+        f"export {address}",
+        f"export {' '.join(others)}",
         f"{command} tail actions --limit 20",
         f"{command} explain {shlex.quote(somebody)}",
         f"{command} actions pause --trigger abandonment",
