@@ -120,7 +120,7 @@ def test_an_unknown_option_is_named(pulpero: Pulpero, command: str) -> None:
         ("replay events.jsonl", "names no touchpoint"),
         ("demo --headless", "give it --seconds"),
         ("demo --seconds soon", "--seconds"),
-        ("demo --language fr", "--language fr: es or en"),
+        ("demo --language fr", "'fr' is not one of 'es', 'en'"),
         ("serving run --metrics-port 99999", "--metrics-port"),
         ("worker and more", "unexpected extra argument"),
     ],
