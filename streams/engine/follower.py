@@ -1,7 +1,7 @@
 """Following a compacted topic of one partition: to its end first, then for ever."""
 
 import logging
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -10,18 +10,18 @@ from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
-OnRecord = Callable[[bytes, bytes | None, int], None]
-"""Called with key, value (None: deleted) and offset."""
 
+class Follower(ABC):
+    """Reads partition 0 of `topic`, committed records only, and takes them one by one, in order."""
 
-class Follower:
-    """Reads partition 0 of `topic`, read-committed, and hands every record to `on_record` in order."""
-
-    def __init__(self, settings: Settings, topic: str, on_record: OnRecord) -> None:
+    def __init__(self, settings: Settings, topic: str) -> None:
         self._partition = TopicPartition(topic, 0)
-        self._on_record = on_record
         self._bootstrap = settings.bootstrap
         self._consumer: AIOKafkaConsumer
+
+    @abstractmethod
+    def take(self, key: bytes, value: bytes | None, offset: int) -> None:
+        """Take a record; None for a value says that the key is deleted."""
 
     async def start(self) -> None:
         """Read to the present end. Raises KafkaError."""
@@ -39,13 +39,13 @@ class Follower:
         self._consumer.seek(partition, beginning)
         end = (await self._consumer.end_offsets([partition]))[partition]
         while await self._consumer.position(partition) < end:
-            await self._take(timeout_ms=200)
+            await self._read(timeout_ms=200)
 
     async def follow(self) -> None:
         """Read on until cancelled; an error of Kafka's is logged and tried again."""
         while True:
             try:
-                await self._take(timeout_ms=500)
+                await self._read(timeout_ms=500)
             except KafkaError as failed:
                 log.warning("%s: %s", self._partition.topic, failed)
 
@@ -53,8 +53,8 @@ class Follower:
         """Disconnect."""
         await self._consumer.stop()
 
-    async def _take(self, timeout_ms: int) -> None:
+    async def _read(self, timeout_ms: int) -> None:
         for records in (await self._consumer.getmany(timeout_ms=timeout_ms)).values():
             for record in records:
                 if record.key is not None:
-                    self._on_record(record.key, record.value, record.offset)
+                    self.take(record.key, record.value, record.offset)

@@ -14,28 +14,17 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 
 
-class PublishedModels:
+class PublishedModels(Follower):
     """Keeps `Versions.scorers` at the newest snapshots. One that must not be used is left aside, loudly."""
 
     def __init__(self, settings: Settings, versions: Versions, metrics: Metrics) -> None:
+        super().__init__(settings, MODELS)
         self._versions = versions
         self._metrics = metrics
         self._reader = SnapshotReader()
-        self._follower = Follower(settings, MODELS, self._take)
 
-    async def start(self) -> None:
-        """Read to the end, so that tasks open with the newest models."""
-        await self._follower.start()
-
-    async def follow(self) -> None:
-        """Follow until cancelled."""
-        await self._follower.follow()
-
-    async def stop(self) -> None:
-        """Disconnect."""
-        await self._follower.stop()
-
-    def _take(self, key: bytes, value: bytes | None, offset: int) -> None:
+    def take(self, key: bytes, value: bytes | None, offset: int) -> None:
+        """Take a chunk or manifest; a complete snapshot becomes the scorer."""
         try:
             snapshot = self._reader.feed(key.decode(), value)
             if snapshot is None:

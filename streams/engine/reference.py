@@ -14,30 +14,19 @@ PAUSE_PREFIX = "pause/"
 ALL_TRIGGERS = "*"
 
 
-class Reference:
+class Reference(Follower):
     """Keeps `Versions` at the newest reference data: at present, which triggers are paused.
 
     A record's key is `kind/id`; a tombstone takes it back. The version is the offset behind the last record.
     """
 
     def __init__(self, settings: Settings, versions: Versions, metrics: Metrics) -> None:
+        super().__init__(settings, REFERENCE)
         self._versions = versions
         self._metrics = metrics
-        self._follower = Follower(settings, REFERENCE, self._take)
 
-    async def start(self) -> None:
-        """Read to the end; tasks must not open before."""
-        await self._follower.start()
-
-    async def follow(self) -> None:
-        """Follow until cancelled."""
-        await self._follower.follow()
-
-    async def stop(self) -> None:
-        """Disconnect."""
-        await self._follower.stop()
-
-    def _take(self, key: bytes, value: bytes | None, offset: int) -> None:
+    def take(self, key: bytes, value: bytes | None, offset: int) -> None:
+        """Note a pause or its end."""
         self._versions.reference_version = offset + 1
         kind, _, trigger = key.decode(errors="replace").partition("/")
         if f"{kind}/" != PAUSE_PREFIX:

@@ -11,7 +11,6 @@ Any failure throws the batch away, and the task opens again from its changelog.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
@@ -19,47 +18,38 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Literal, TypeVar
 
-from schemas.action import Action, moment
+from schemas.action import moment
 from schemas.event import Millis
-from schemas.example import Example, ExamplesWatermark
+from schemas.example import ExamplesWatermark
 from streams.clock import wall_millis
-from streams.decisions.effects import Effects
-from streams.engine.batch import Batch, RecordId, TimerId
+from streams.engine.batch import Batch
 from streams.engine.changelog import Changelog
 from streams.engine.commit import Transaction
-from streams.engine.inbox import Inbox
+from streams.engine.intake import Intake
+from streams.engine.journal import Journal
 from streams.engine.lease import Lease, LeaseLost
 from streams.engine.merge import Merge
 from streams.engine.outputs import Outputs
 from streams.engine.source import InputLost, Reading, Source
 from streams.engine.state import TaskState
 from streams.engine.store import packed_rows
+from streams.engine.suspects import Suspects, TaskBroken
 from streams.engine.task_row import TaskRow
 from streams.engine.versions import Versions
-from streams.engine.work import Channel, Culprit, Due, Fetched
-from streams.metrics import Metrics, Tally
+from streams.engine.work import Channel, Due
+from streams.metrics import Metrics
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
 MAX_OPENINGS = 3
-MAX_POISON = 3
-"""So many poisonous records within POISON_WINDOW commits are not a record's fault but ours: the worker stops."""
-POISON_WINDOW = 100
-DECODE_CHUNK = 1_000
 FRESH_MS = 2_000
 """A task is caught up only by a fetch that is not older."""
-TICK_SECONDS = 0.2
-HELD_UP_SECONDS = 0.02
 VERSIONS_SECONDS = 0.05
 WATERMARK_SECONDS = 10.0
 
 T = TypeVar("T")
 Phase = Literal["idle", "open", "merge", "advance", "commit"]
-
-
-class TaskBroken(Exception):
-    """The task failed again and again; the process must end and say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,24 +75,27 @@ class Task:
     """Runs one task until its lease goes or `stop` is called. `phase` and `since` are for the watchdog."""
 
     def __init__(self, number: int, state: TaskState, surroundings: Surroundings) -> None:
+        settings = surroundings.settings
         self.number = number
         self.state = state
         self.is_open = False
         self.phase: Phase = "idle"
         self.since = monotonic()
         self._with = surroundings
-        settings = surroundings.settings
         self._changelog = Changelog(settings, surroundings.changelog_topic, number, state.store)
-        self.merge = self._new_merge()
+        self._intake = Intake(number, surroundings.decoders, settings.idle)
+        self._suspects = Suspects(number, state.poison, surroundings.metrics)
+        self._journal = Journal(state)
         self._transaction: Transaction | None = None
-        self._woken = asyncio.Event()
         self._stopping = False
         self._input_lost: InputLost | None = None
-        self._changed: dict[str, object] = {}
         self._promised: Millis = 0
         self._promised_at = monotonic()
-        self._suspect: RecordId | TimerId | None = None
-        self._commits_since_poison: list[int] = []
+
+    @property
+    def merge(self) -> Merge:
+        """The task's input, for gauges."""
+        return self._intake.merge
 
     @property
     def progress(self) -> TaskRow:
@@ -112,7 +105,7 @@ class Task:
     def stop(self) -> None:
         """Finish the batch under way and close."""
         self._stopping = True
-        self._woken.set()
+        self._intake.wake()
 
     async def run(self) -> None:
         """Open and work, again after failures. Raises InputLost or TaskBroken when going on makes no sense."""
@@ -129,7 +122,7 @@ class Task:
             except InputLost:
                 raise
             except Exception as failure:
-                failures += self._note_failure(failure)
+                failures += self._suspects.note(failure)
                 await self._close()
                 await asyncio.sleep(0.2 * failures)
             finally:
@@ -137,9 +130,6 @@ class Task:
         await self._close()
         if failures >= MAX_OPENINGS:
             raise TaskBroken(f"task {self.number} failed {failures} times in a row; see the log above")
-
-    def _new_merge(self) -> Merge:
-        return Merge(tuple(self._with.decoders), self._with.settings.idle)
 
     @property
     def _is_wanted(self) -> bool:
@@ -170,13 +160,13 @@ class Task:
         while not self._with.versions.has_reached(row.model_versions):
             await asyncio.sleep(VERSIONS_SECONDS)
         self.state.load(row)
-        self._changed = self._changes_since(row)
+        self._journal.open(row)
         topics = surroundings.decoders
         offsets = await surroundings.source.beginnings(self.number, topics) | row.offsets
         self.state.offsets = dict(offsets)
-        self.merge = self._new_merge()
+        self._intake.reset()
         surroundings.source.add(
-            self.number, Reading(self.merge.inboxes, self._woken.set, self._lose_input), offsets
+            self.number, Reading(self.merge.inboxes, self._intake.wake, self._lose_input), offsets
         )
         self.is_open = True
         surroundings.metrics.restore_seconds.observe(monotonic() - began)
@@ -200,22 +190,62 @@ class Task:
         """Take one batch through all its steps; False if there was nothing to do."""
         if self.phase != "merge":
             self._enter("merge")
-        batch, clock = await self._collect()
-        if batch is None:
+        # 1. to 3.
+        batch = Batch(await self._intake.take(self._with.settings.batch_records, self.state.poison))
+        clock = self._wall_clock()
+        if not batch.items and (clock is None or not self._has_to_tick(clock)):
+            if not self._intake.is_held_up:
+                self._enter("idle")
+            await self._intake.wait()
             return False
-        self._changed |= self._with.versions.apply(self.state.circumstances)
+        # 4. and 5.
         self._enter("advance")
+        self._journal.note(self._with.versions.apply(self.state.circumstances))
+        await self._advance(batch, clock)
+        self._promise_watermark(batch)
+        if not batch.items and not batch.has_output:
+            return False
+        # 6. to 8.
+        self._enter("commit")
+        await self._write(batch, self._journal.record(batch, by_wall_clock=clock is not None))
+        return True
+
+    async def _advance(self, batch: Batch, clock: Millis | None) -> None:
+        """Steps 4 and 5, in the customers' agent."""
         began = monotonic()
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         await self._with.core.send(value=Due(self.state, batch, clock, answer))
         await answer
         self._with.metrics.batch_seconds.observe(monotonic() - began)
-        self._promise_watermark(batch)
-        if not batch.items and not batch.has_output:
-            return False
-        self._enter("commit")
-        await self._write(batch, self._journal(batch, clock))
-        return True
+
+    async def _write(self, batch: Batch, journal: dict[str, object] | None) -> None:
+        """Steps 6 to 8."""
+        assert self._transaction is not None, "a batch of a task that is not open"
+        began = monotonic()
+        progress = self.state.task_row()
+        rows, offset = await self._in_thread(self._commit, self._transaction, batch, journal, progress)
+        visible_at = wall_millis()
+        self.state.store.show(rows)
+        self._changelog.note(progress, offset)
+        self._suspects.clear()
+        self._count(batch, visible_at, monotonic() - began)
+        await self._with.committed(batch)
+
+    def _commit(
+        self, transaction: Transaction, batch: Batch, journal: dict[str, object] | None, progress: TaskRow
+    ) -> tuple[dict[bytes, bytes], int]:
+        rows = packed_rows(batch.rows)
+        self._with.outputs.check(batch, rows)
+        return rows, transaction.commit([*self._with.outputs.records(batch, rows, journal, progress)])
+
+    def _count(self, batch: Batch, visible_at: Millis, seconds: float) -> None:
+        metrics, tally = self._with.metrics, self.state.tally
+        metrics.commit_seconds.observe(seconds)
+        metrics.batch_records.observe(len(batch.items))
+        if self._with.settings.time == "live":
+            tally.timer_delays.extend(max(0, visible_at - due) for due in batch.fired)
+        tally.effects(batch.effects)
+        tally.flush(visible_at)
 
     def _promise_watermark(self, batch: Batch) -> None:
         """Every WATERMARK_SECONDS, tell the learner up to when this task has no more examples to write."""
@@ -223,23 +253,6 @@ class Task:
         if clock > self._promised and monotonic() - self._promised_at >= WATERMARK_SECONDS:
             self._promised, self._promised_at = clock, monotonic()
             batch.effects.examples.append(ExamplesWatermark(task=self.number, up_to=moment(clock)))
-
-    async def _collect(self) -> tuple[Batch | None, Millis | None]:
-        """Steps 1 to 3: what can be taken now, and the clock of a task that is caught up; waits for a while."""
-        limit = self._with.settings.batch_records
-        batch = Batch([])
-        while True:
-            await self._decode()
-            batch.items += self.merge.take(limit - len(batch.items))
-            if len(batch.items) == limit or not any(
-                self._wants_decoding(i) for i in self.merge.inboxes.values()
-            ):
-                break
-        clock = self._wall_clock()
-        if batch.items or (clock is not None and self._has_to_tick(clock)):
-            return batch, clock
-        await self._wait()
-        return None, None
 
     def _has_to_tick(self, clock: Millis) -> bool:
         """A timer is due by the wall clock, or the learner waits for this task's watermark."""
@@ -256,139 +269,12 @@ class Task:
             return None
         return now - self.state.circumstances.policy.time.grace
 
-    async def _wait(self) -> None:
-        holding_up = self.merge.waits_for()
-        if all(self.merge.inboxes[topic].is_read_to_its_end for topic in holding_up):
-            self._enter("idle")
-        self._woken.clear()
-        timeout = HELD_UP_SECONDS if holding_up else TICK_SECONDS
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), timeout)
-
-    async def _decode(self) -> None:
-        """Step 2: let the touchpoints' agents decode what the merge will need next."""
-        loop = asyncio.get_running_loop()
-        asked: list[tuple[Inbox, Fetched]] = []
-        poison = frozenset(self.state.poison)
-        for topic, inbox in self.merge.inboxes.items():
-            if self._wants_decoding(inbox):
-                records = inbox.take_raw(DECODE_CHUNK)
-                fetched = Fetched(topic, self.number, records, poison, loop.create_future())
-                asked.append((inbox, fetched))
-                await self._with.decoders[topic].send(value=fetched)
-        for inbox, fetched in asked:
-            inbox.put_decoded(await fetched.answer)
-
-    @staticmethod
-    def _wants_decoding(inbox: Inbox) -> bool:
-        return bool(inbox.raw) and not inbox.decoded
-
-    async def _write(self, batch: Batch, journal: dict[str, object] | None) -> None:
-        """Steps 6 to 8."""
-        transaction = self._transaction
-        assert transaction is not None
-        began = monotonic()
-        progress = self.state.task_row()
-        rows, offset = await self._in_thread(self._commit, transaction, batch, journal, progress)
-        visible_at = wall_millis()
-        metrics = self._with.metrics
-        metrics.commit_seconds.observe(monotonic() - began)
-        metrics.batch_records.observe(len(batch.items))
-        self.state.store.show(rows)
-        self._changelog.note(progress, offset)
-        tally = self.state.tally
-        if self._with.settings.time == "live":
-            tally.timer_delays.extend(max(0, visible_at - due) for due in batch.fired)
-        _count(batch.effects, tally)
-        tally.flush(visible_at)
-        self._suspect = None
-        self.state.poison.clear()
-        self._commits_since_poison = [n + 1 for n in self._commits_since_poison if n < POISON_WINDOW]
-        await self._with.committed(batch)
-
-    def _commit(
-        self, transaction: Transaction, batch: Batch, journal: dict[str, object] | None, progress: TaskRow
-    ) -> tuple[dict[bytes, bytes], int]:
-        rows = packed_rows(batch.rows)
-        self._with.outputs.check(batch, rows)
-        return rows, transaction.commit([*self._with.outputs.records(batch, rows, journal, progress)])
-
-    def _changes_since(self, row: TaskRow) -> dict[str, object]:
-        """What is in force now and was not when the task row was written: another process's policy, say."""
-        given = self.state.circumstances
-        changed: dict[str, object] = {}
-        if row.policy_version != given.policy_version:
-            changed["policy_version"] = given.policy_version
-        if row.reference_version != given.reference_version:
-            changed["reference_version"] = given.reference_version
-            changed["paused"] = sorted(given.paused)
-        versions = {name: scorer.version for name, scorer in sorted(given.scorers.items())}
-        if row.model_versions != versions:
-            changed["model_versions"] = versions
-        return changed
-
-    def _journal(self, batch: Batch, clock: Millis | None) -> dict[str, object] | None:
-        """What happened that is not in the log: versions that changed, timers that the wall clock fired."""
-        facts, self._changed = self._changed, {}
-        if clock is not None and batch.fired:
-            facts["timer_clock"] = self.state.timer_clock
-        if not facts:
-            return None
-        return {"task": self.number, "offsets": dict(self.state.offsets), **facts}
-
     def _lose_input(self, lost: Exception) -> None:
         if isinstance(lost, InputLost):
             self._input_lost = lost
-        self._woken.set()
+        self._intake.wake()
 
     def _note_restored(self, read: int, remaining: int) -> None:
         self.since = monotonic()
         self._with.metrics.restored_rows.inc(read)
         self._with.metrics.restore_remaining.labels(str(self.number)).set(remaining)
-
-    def _note_failure(self, failure: Exception) -> bool:
-        """Log it; the second failure of ours at the same record or timer makes that one poison.
-
-        True if it counts as a failed opening: failures at a known record end by that record's poison.
-        Raises TaskBroken when poison comes in a run.
-        """
-        suspect = failure.at if isinstance(failure, Culprit) else None
-        cause = failure.__cause__ or failure
-        self._with.metrics.failed_batches.labels(type(cause).__name__).inc()
-        log.error(
-            "batch failed", extra={"task": self.number, "record": _without_key(suspect)}, exc_info=cause
-        )
-        if not isinstance(failure, Culprit) or suspect is None:
-            return True
-        if suspect == self._suspect:
-            self.state.poison[suspect] = failure.reason
-            self._with.metrics.poison.inc()
-            self._commits_since_poison.append(0)
-            if len(self._commits_since_poison) >= MAX_POISON:
-                raise TaskBroken(f"task {self.number}: {MAX_POISON} poisonous records close together")
-        self._suspect = suspect
-        return False
-
-
-def _count(effects: Effects, tally: Tally) -> None:
-    for message in effects.actions:
-        if isinstance(message, Action):
-            tally.actions[message.trigger, message.channel] += 1
-        else:
-            tally.cancelled_actions[message.trigger, message.reason] += 1
-    for decision in effects.decisions:
-        if decision.outcome == "suppressed":
-            tally.suppressed[decision.trigger, decision.reason_code] += 1
-        elif decision.outcome == "deferred":
-            tally.deferred[decision.trigger, decision.reason_code] += 1
-    for example in effects.examples:
-        if isinstance(example, Example):
-            tally.examples[example.model] += 1
-
-
-def _without_key(suspect: RecordId | TimerId | None) -> str:
-    """The suspect for the log, which must not name a customer."""
-    if suspect is None:
-        return "no record"
-    where, which = suspect
-    return f"{where}@{which}" if isinstance(where, str) else f"a timer of family {str(which).split(':')[0]}"

@@ -5,7 +5,10 @@ from collections.abc import Iterable
 
 from prometheus_client import Counter
 
+from schemas.action import Action
 from schemas.event import Millis
+from schemas.example import Example
+from streams.decisions.effects import Effects
 from streams.metrics.worker import Metrics
 
 Feed = tuple[str, str | None]
@@ -36,6 +39,22 @@ class Tally:
         self.acted_on: list[Millis] = []
         self.timer_delays: list[Millis] = []
         self._bound: dict[tuple[Counter, tuple[str, ...]], Counter] = {}
+
+    def effects(self, effects: Effects) -> None:
+        """Count what a batch says."""
+        for message in effects.actions:
+            if isinstance(message, Action):
+                self.actions[message.trigger, message.channel] += 1
+            else:
+                self.cancelled_actions[message.trigger, message.reason] += 1
+        for decision in effects.decisions:
+            if decision.outcome == "suppressed":
+                self.suppressed[decision.trigger, decision.reason_code] += 1
+            elif decision.outcome == "deferred":
+                self.deferred[decision.trigger, decision.reason_code] += 1
+        for example in effects.examples:
+            if isinstance(example, Example):
+                self.examples[example.model] += 1
 
     def flush(self, visible_at: Millis) -> None:
         """Add the counts to the metrics and start anew. `visible_at` is when the commit came back, in ms."""

@@ -33,9 +33,3 @@ def test_the_steps_of_a_batch_are_numbered_as_in_the_code() -> None:
     told = dict(re.findall(r"^(\d)\. \*\*(\w+)", page, re.MULTILINE))
     assert told == dict(re.findall(r"(\d)\. (\w+):", code) + re.findall(r"(\d)\. (Commit)\.", code))
     assert len(told) == 8
-
-
-def test_the_glossary_is_in_order() -> None:
-    page = (ROOT / "deploy" / "docs" / "glossary.md").read_text()
-    words = [line.split("|")[1].strip() for line in page.splitlines() if line.startswith("| ")][1:]
-    assert words == sorted(words)

@@ -1,0 +1,73 @@
+"""Steps 1 to 3 of a batch's way: what was fetched for one task is decoded and merged, and waited for."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+
+from schemas.dead_letter import ReasonCode
+from schemas.event import Millis
+from streams.engine.batch import RecordId, TimerId
+from streams.engine.inbox import Inbox, Item
+from streams.engine.merge import Merge
+from streams.engine.work import Channel, Fetched
+
+DECODE_CHUNK = 1_000
+TICK_SECONDS = 0.2
+HELD_UP_SECONDS = 0.02
+
+
+class Intake:
+    """The input of one task. `wake` is called by whoever has something new for it."""
+
+    def __init__(self, task: int, decoders: Mapping[str, Channel], idle_ms: Millis) -> None:
+        self._task = task
+        self._decoders = decoders
+        self._idle_ms = idle_ms
+        self._woken = asyncio.Event()
+        self.wake = self._woken.set
+        self.merge = self._new_merge()
+
+    def reset(self) -> None:
+        """Throw away what was fetched and not taken: the task opens again."""
+        self.merge = self._new_merge()
+
+    async def take(self, limit: int, poison: Mapping[RecordId | TimerId, ReasonCode]) -> list[Item]:
+        """Up to `limit` items that may be taken now, possibly none. Raises what the decoding agents answer."""
+        items: list[Item] = []
+        while True:
+            await self._decode(frozenset(poison))
+            items += self.merge.take(limit - len(items))
+            if len(items) == limit or not any(map(_wants_decoding, self.merge.inboxes.values())):
+                return items
+
+    @property
+    def is_held_up(self) -> bool:
+        """Something could be taken, were it not for a topic whose records have not come."""
+        return any(not self.merge.inboxes[topic].is_read_to_its_end for topic in self.merge.waits_for())
+
+    async def wait(self) -> None:
+        """Until something is new, or for a moment."""
+        self._woken.clear()
+        timeout = HELD_UP_SECONDS if self.merge.waits_for() else TICK_SECONDS
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), timeout)
+
+    async def _decode(self, poison: frozenset[RecordId | TimerId]) -> None:
+        """Let the touchpoints' agents decode what the merge will need next."""
+        loop = asyncio.get_running_loop()
+        asked: list[tuple[Inbox, Fetched]] = []
+        for topic, inbox in self.merge.inboxes.items():
+            if _wants_decoding(inbox):
+                records = inbox.take_raw(DECODE_CHUNK)
+                fetched = Fetched(topic, self._task, records, poison, loop.create_future())
+                asked.append((inbox, fetched))
+                await self._decoders[topic].send(value=fetched)
+        for inbox, fetched in asked:
+            inbox.put_decoded(await fetched.answer)
+
+    def _new_merge(self) -> Merge:
+        return Merge(tuple(self._decoders), self._idle_ms)
+
+
+def _wants_decoding(inbox: Inbox) -> bool:
+    return bool(inbox.raw) and not inbox.decoded
