@@ -5,6 +5,7 @@
 `build_app` creates everything and starts nothing; nothing is created at import.
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
@@ -40,13 +41,15 @@ from streams.settings import Settings
 from streams.triggers.circumstances import Circumstances
 from streams.triggers.feeds import FeedTracker
 
+AGENT_SECONDS = 10.0
+
 
 class App(faust.App):
     """Faust's app without Faust's consumer, tables and web server: the engine feeds the agents' channels.
 
     A shop's own agents read `committed_events`, `committed_actions` and `committed_decisions`: what this
     worker has committed, handed over in memory after the commit. What must not be missed when a worker dies is
-    read from the topics instead. A full channel holds the task back.
+    read from the topics instead. A full channel holds the task back, and for too long ends the worker.
     """
 
     class BootStrategy(faust.app.BootStrategy):
@@ -137,16 +140,29 @@ def _new_task(number: int, known: tuple[Touchpoint, ...], surroundings: Surround
     return Task(number, TaskState(number, settings.partitions, store, circumstances, tally), surroundings)
 
 
+class AgentStuck(Exception):
+    """A shop's own agent does not read what it asked for."""
+
+
 async def _publish(app: App, batch: Batch) -> None:
-    """Hand the committed to the shop's own agents; where nobody listens it costs nothing."""
-    for channel, values in (
-        (app.committed_events, batch.applied),
-        (app.committed_actions, batch.effects.actions),
-        (app.committed_decisions, batch.effects.decisions),
+    """Hand the committed to the shop's own agents; where nobody listens it costs nothing.
+
+    Raises AgentStuck if one leaves its channel full: it is broken, or too slow for this worker's load.
+    """
+    for name, channel, values in (
+        ("committed_events", app.committed_events, batch.applied),
+        ("committed_actions", app.committed_actions, batch.effects.actions),
+        ("committed_decisions", app.committed_decisions, batch.effects.decisions),
     ):
-        if channel.subscriber_count:
-            for value in values:
-                await channel.send(value=value)
+        if not channel.subscriber_count:
+            continue
+        for value in values:
+            try:
+                async with asyncio.timeout(AGENT_SECONDS):
+                    await channel.send(value=value)
+            except TimeoutError as stuck:
+                said = f"no agent has read {name} for {AGENT_SECONDS:g} s; see the log for its error"
+                raise AgentStuck(said) from stuck
 
 
 class Customers(Mapping[str, Customer]):

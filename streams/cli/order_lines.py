@@ -46,7 +46,10 @@ def order_lines(row: Customer, language: Language) -> list[str]:
         if root(row, order) is not order:
             continue
         lines.append(f"{order.order_id}  {order.state}  {_money(order.total, order)}")
-        lines.extend(f"    {_told(entry, row, order, language)}" for entry in timeline(row, order.order_id))
+        lines.extend(
+            f"    {item.quantity:g} x {item.name or item.product_id}: {item.state}" for item in order.items
+        )
+        lines.extend(f"      {_told(entry, row, order, language)}" for entry in timeline(row, order.order_id))
     return lines
 
 

@@ -82,7 +82,8 @@ def _show_table(what: What) -> Callable[[list[Record]], None]:
     def show(records: list[Record]) -> None:
         table = Table(box=None, expand=True, show_header=next(headed, False), pad_edge=False)
         for name, ratio in columns.items():
-            table.add_column(name, ratio=ratio, overflow="ellipsis", no_wrap=True)
+            # Nothing is cut: what does not fit is folded.
+            table.add_column(name, ratio=ratio or None, overflow="fold", no_wrap=not ratio)
         for record in records:
             table.add_row(*cells(record))
         out.print(table)
@@ -123,15 +124,15 @@ def _time(record: Record) -> str:
 
 _LAYOUTS: dict[What, tuple[dict[str, int], Callable[[Record], Cells]]] = {
     What.ACTIONS: (
-        {"utc": 4, "trigger": 10, "channel": 4, "customer": 8, "about": 8, "why": 24},
+        {"utc": 0, "trigger": 10, "channel": 4, "customer": 8, "about": 8, "why": 24},
         _action_cells,
     ),
     What.DECISIONS: (
-        {"utc": 4, "trigger": 10, "outcome": 6, "customer": 8, "about": 8, "reason": 12},
+        {"utc": 0, "trigger": 10, "outcome": 6, "customer": 8, "about": 8, "reason": 12},
         _decision_cells,
     ),
     What.DEAD_LETTERS: (
-        {"utc": 4, "reason": 8, "source": 6, "origin": 12, "pointer": 8, "message": 20},
+        {"utc": 0, "reason": 8, "source": 6, "origin": 12, "pointer": 8, "message": 20},
         _letter_cells,
     ),
 }
