@@ -74,7 +74,7 @@ class App(faust.App):
 
 
 def build_app(settings: Settings, policy: Policy) -> App:
-    """Wire one worker's app. Raises ValueError for a shop's module that is no touchpoint."""
+    """Wire one worker's app. Raises ValueError for a shop's module that is no touchpoint, AgentFault."""
     app = App(settings.app_id, broker=f"kafka://{settings.bootstrap}", store="memory://", autodiscover=False)
     app.metrics = Metrics(CollectorRegistry())
     known = load(settings.touchpoints)
@@ -121,7 +121,11 @@ def build_app(settings: Settings, policy: Policy) -> App:
     )
     app.customers = Customers(app.engine.tasks, settings.partitions)
     for module in settings.agents:
-        import_module(module).register(app)
+        try:
+            import_module(module).register(app)
+        except Exception as error:
+            # Somebody else's code: whatever it raises, its module is to blame.
+            raise AgentFault(f"{module}: {type(error).__name__}: {error}") from error
     return app
 
 
@@ -138,6 +142,10 @@ def _new_task(number: int, known: tuple[Touchpoint, ...], surroundings: Surround
     )
     store, tally = Store(settings.hot_rows), Tally(surroundings.metrics)
     return Task(number, TaskState(number, settings.partitions, store, circumstances, tally), surroundings)
+
+
+class AgentFault(Exception):
+    """A shop's module with agents cannot be imported or registered."""
 
 
 class AgentStuck(Exception):

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_CHATTY = ("aiokafka", "faust", "mode")
+REPEAT_SECONDS = 30.0
 _SPEAKING = ("aiokafka", "confluent_kafka", "cimpl", "streams")
 
 
@@ -20,11 +22,30 @@ def configure(as_json: bool, level: int = logging.INFO) -> None:
     """Send the process's logs to stderr; for the worker's and the projector's entry points."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if as_json else TextLines())
+    handler.addFilter(Sparing())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for chatty in ("aiokafka", "faust", "mode"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class Sparing(logging.Filter):
+    """Lets what a library says again and again pass once in a while: a silent broker is one line, not a flood."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """False for a library's message that passed less than REPEAT_SECONDS ago."""
+        if record.name.split(".")[0] not in _CHATTY:
+            return True
+        said = (record.name, str(record.msg))
+        if record.created - self._passed.get(said, 0.0) < REPEAT_SECONDS:
+            return False
+        self._passed[said] = record.created
+        return True
 
 
 class JsonLines(logging.Formatter):

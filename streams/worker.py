@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
+import threading
 from typing import Any
 
 from streams.app import App
@@ -16,6 +18,7 @@ log = logging.getLogger(__name__)
 
 STOP_SECONDS = 15.0
 """A stop in order takes less than five; without a broker it may never end."""
+EXIT_SECONDS = 5.0
 
 
 async def run(app: App, settings: Settings) -> int:
@@ -60,9 +63,11 @@ async def run(app: App, settings: Settings) -> int:
                 await _stop(app, following)
         except TimeoutError:
             log.critical("the worker does not stop in order; the next owner aborts what it left open")
-            endpoint.close()
-            return 1
-    endpoint.close()
+        endpoint.close()
+        # Without a broker aiokafka's tasks can swallow their cancellation, and the loop would wait for them.
+        end = threading.Timer(EXIT_SECONDS, os._exit, (1,))
+        end.daemon = True
+        end.start()
     crash: BaseException | None = app.engine.crash_reason
     if crash is not None:
         log.critical("worker crashed", exc_info=crash)

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from schemas.topics import REFERENCE
+from streams.cli.records import Reader
 from streams.cli.terminal import fail, kafka_settings, refuse
 from streams.engine.reference import ALL_TRIGGERS, PAUSE_PREFIX
 from streams.settings import Settings
@@ -39,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
     @actions.command()
     def resume(trigger: Trigger = ALL_TRIGGERS) -> None:
-        """Release what `pause` with the same --trigger holds."""
+        """Release what `pause` with the same --trigger holds; without --trigger, every pause."""
         _say(trigger, None)
         typer.echo(f"resumed: {_name(trigger)}")
 
@@ -55,17 +56,30 @@ def _say(trigger: str, value: bytes | None) -> None:
     if trigger != ALL_TRIGGERS and trigger not in known:
         refuse(f"--trigger {trigger}: one of {', '.join(sorted(known))}")
     settings = kafka_settings()
+    released = _paused(settings) if value is None and trigger == ALL_TRIGGERS else set()
     try:
-        asyncio.run(_write(settings, trigger, value))
+        asyncio.run(_write(settings, released | {trigger}, value))
     except KafkaError as error:
         fail(f"Kafka at {settings.bootstrap}: {error}")
 
 
-async def _write(settings: Settings, trigger: str, value: bytes | None) -> None:
+def _paused(settings: Settings) -> set[str]:
+    """The triggers that are paused by name."""
+    newest: dict[str, bytes | None] = {}
+    with Reader(settings.bootstrap) as reader:
+        for record in reader.to_end(REFERENCE):
+            key = (record.key or b"").decode(errors="replace")
+            if key.startswith(PAUSE_PREFIX):
+                newest[key.removeprefix(PAUSE_PREFIX)] = record.value
+    return {trigger for trigger, value in newest.items() if value is not None}
+
+
+async def _write(settings: Settings, triggers: set[str], value: bytes | None) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=settings.bootstrap, acks="all")
     await producer.start()
     try:
-        await producer.send_and_wait(REFERENCE, key=f"{PAUSE_PREFIX}{trigger}".encode(), value=value)
+        for trigger in sorted(triggers):
+            await producer.send_and_wait(REFERENCE, key=f"{PAUSE_PREFIX}{trigger}".encode(), value=value)
     finally:
         await producer.stop()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 import schemas
 from schemas.decoding import Decoder
@@ -18,12 +18,13 @@ from schemas.rejection import Rejected
 from schemas.touchpoints import load
 from schemas.touchpoints.touchpoint import Touchpoint
 from streams.cli.terminal import known_touchpoints, plain, read_settings, refuse
+from streams.local.adapters.jsonl import owners, unwrap
 from streams.settings import Settings
 
 SCHEMAS = Path(schemas.__path__[0]) / "json"
 """Where the JSON Schemas are kept."""
 
-_File = Annotated[str, typer.Argument(help="JSON lines, each a record's value; - for standard input.")]
+_File = Annotated[str, typer.Argument(help="JSON lines, each a record's value, or as replay reads them; - for standard input.")]
 _Touchpoint = Annotated[
     str | None, typer.Option(help="The touchpoint of all lines; else each line's type decides, or it is web.")
 ]
@@ -44,10 +45,9 @@ def check_events(file: _File, touchpoint: _Touchpoint = None) -> None:
     settings = read_settings()
     touchpoints = _touchpoints(settings, touchpoint)
     decoders = {each.name: Decoder(each, settings.max_record_bytes) for each in touchpoints}
-    owners = {kind: each.name for each in reversed(touchpoints) for kind in each.types}
     try:
         with _open(file) as lines:
-            refused = _report(lines, decoders, owners)
+            refused = _report(lines, decoders, owners(touchpoints))
     except OSError as error:
         refuse(f"{file}: {error.strerror}")
     if refused:
@@ -80,17 +80,20 @@ def _touchpoints(settings: Settings, only: str | None) -> tuple[Touchpoint, ...]
     return chosen
 
 
-def _report(lines: Iterable[bytes], decoders: dict[str, Decoder], owners: dict[str, str]) -> int:
+def _report(lines: Iterable[bytes], decoders: dict[str, Decoder], by_type: dict[str, str]) -> int:
     """Print what is wrong, then the sums; how many lines were refused."""
     out = plain()
     taken: Counter[str] = Counter()
     refused = unknown = 0
-    default = next(iter(decoders))
     for number, line in enumerate(lines, start=1):
         value = line.strip()
         if not value:
             continue
-        name = owners.get(_type_of(value), default)
+        name, value = _addressed(value, by_type, default=next(iter(decoders)))
+        if name not in decoders:
+            refused += 1
+            out.print(f"line {number}: /touchpoint: there is no touchpoint {name} here")
+            continue
         event = decoders[name].read(value)
         if isinstance(event, Rejected):
             refused += 1
@@ -104,13 +107,16 @@ def _report(lines: Iterable[bytes], decoders: dict[str, Decoder], owners: dict[s
     return refused
 
 
-def _type_of(value: bytes) -> str:
+def _addressed(value: bytes, by_type: dict[str, str], default: str) -> tuple[str, bytes]:
+    """The touchpoint that a line names or its type tells, and the event's own bytes."""
     try:
-        payload = from_json(value)
+        named, event = unwrap(from_json(value))
     except ValueError:
-        return ""
-    kind = payload.get("type") if isinstance(payload, dict) else None
-    return kind if isinstance(kind, str) else ""
+        return default, value
+    if named is not None:
+        return named, to_json(event)
+    kind = event.get("type") if isinstance(event, dict) else None
+    return by_type.get(str(kind), default), value
 
 
 def _open(file: str) -> AbstractContextManager[BinaryIO]:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from streams import logs
 from streams.cli.explain import LanguageOption
-from streams.cli.observed import NEWEST, Observer, Scrape, is_simulated, scrape
+from streams.cli.observed import NEWEST, Observer, Quantiles, Scrape, is_simulated, scrape
 from streams.cli.screen import Screen
 from streams.cli.shown import Lines, View
 from streams.cli.terminal import fail, refuse
@@ -152,10 +152,18 @@ class Show:
         return {
             "events": last.events if last else 0,
             "actions_by_trigger": dict(seen.actions_by_trigger.most_common()),
+            "cancelled": seen.cancelled,
             "suppressions_by_reason": dict(seen.suppressions_by_reason.most_common()),
             "dead_letters": sum(seen.dead_letters_by_reason.values()),
             "dead_letters_by_reason": dict(seen.dead_letters_by_reason.most_common()),
             "events_per_s": round(last.events / seconds, 1) if last else 0.0,
-            "latency_ms": {"p50": last.latency.p50, "p99": last.latency.p99} if last else None,
-            "timer_delay_ms": {"p50": last.timer_delay.p50, "p99": last.timer_delay.p99} if last else None,
+            "latency_ms": _rounded(last.latency) if last else None,
+            "timer_delay_ms": _rounded(last.timer_delay) if last else None,
         }
+
+
+def _rounded(of: Quantiles) -> dict[str, float | None]:
+    """In ms, to a tenth."""
+    return {
+        name: None if value is None else round(value, 1) for name, value in (("p50", of.p50), ("p99", of.p99))
+    }

@@ -153,6 +153,8 @@ class Scrape:
     events: int
     latency: Quantiles
     timer_delay: Quantiles
+    paused: tuple[str, ...] = ()
+    """The triggers that a person holds back; `*` for all."""
 
 
 def scrape(port: int) -> Scrape | None:
@@ -165,15 +167,19 @@ def scrape(port: int) -> Scrape | None:
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     buckets: dict[str, list[tuple[float, float]]] = {}
     events = 0.0
+    paused = []
     for sample in samples:
         if sample.name == "pulpero_consumed_total":
             events += sample.value
+        elif sample.name == "pulpero_paused" and sample.value:
+            paused.append(sample.labels["trigger"])
         elif sample.name.endswith("_bucket"):
             buckets.setdefault(sample.name, []).append((float(sample.labels["le"]), sample.value))
     return Scrape(
         int(events),
         quantiles(buckets.get("pulpero_event_to_action_seconds_bucket", ())),
         quantiles(buckets.get("pulpero_timer_delay_seconds_bucket", ())),
+        tuple(sorted(paused)),
     )
 
 

@@ -19,6 +19,7 @@ from schemas.touchpoints.consent import Purpose
 from streams.cli.terminal import fail, kafka_settings, known_touchpoints, plain, read_settings, refuse
 from streams.clock import wall_millis
 from streams.local.adapters.adapter import NotReadable, Options
+from streams.local.adapters.jsonl import owners
 from streams.local.replay import Progress, ReplayFailed
 from streams.local.replay import replay as send
 from streams.local.replayed import iso, millis, shifted
@@ -37,7 +38,7 @@ def replay(
     consent: Annotated[
         str, typer.Option(help="what customers of data without consent grant: purposes with commas, or none")
     ] = "profiling,marketing",
-    touchpoint: Annotated[str | None, typer.Option(help="that of JSON lines that name none")] = None,
+    touchpoint: Annotated[str | None, typer.Option(help="that of JSON lines that name none; else by type")] = None,
     start_at: Annotated[
         str | None, typer.Option(help="the first event's new time (RFC 3339, or now); gaps stay")
     ] = None,
@@ -46,7 +47,8 @@ def replay(
 ) -> None:
     """Send the events of the files, in time order, to the touchpoint topics; Ctrl-C ends it cleanly."""
     settings, rate, settle_ms = read_settings(), _speed(speed), _duration(settle)
-    options, skipped = Options(_purposes(consent), touchpoint), Counter[str]()
+    options = Options(_purposes(consent), touchpoint, owners(known_touchpoints(settings)))
+    skipped = Counter[str]()
     try:
         with Console(stderr=True).status("reading"):
             found = extent(of_files(paths, options, skipped))

@@ -81,7 +81,8 @@ def _figures(view: View, speed: float) -> Iterator[RenderableType]:
     yield _rule("Pulpero")
     yield _line(
         Text.assemble(
-            " event time ", (when, "bold"), f"   {_pace(speed)}, for {minutes}:{seconds:02} min now"
+            " event time ", (when, "bold"), f"   {_pace(speed)}, for {minutes}:{seconds:02} min now",
+            (f"   PAUSED: {view.paused}" if view.paused else "", "bold red"),
         )
     )
     yield _line(

@@ -31,9 +31,14 @@ class View(NamedTuple):
         """Events a second, over the whole run."""
         return self.scrape.events / max(self.seconds, 1e-9)
 
+    @property
+    def paused(self) -> str:
+        """What a person holds back at present, for people; empty if nothing."""
+        return ", ".join("all triggers" if each == "*" else each for each in self.scrape.paused)
+
 
 def suggestions(environment: Mapping[str, str], somebody: str) -> tuple[str, ...]:
-    """Lines for a shell in the same folder: where the demo is, then three commands."""
+    """Lines for a shell in the same folder: where the demo is, then four commands."""
     address, *others = (f"{name}={shlex.quote(value)}" for name, value in environment.items())
     command = _command()
     return (
@@ -42,6 +47,7 @@ def suggestions(environment: Mapping[str, str], somebody: str) -> tuple[str, ...
         f"{command} tail actions --limit 20",
         f"{command} explain {shlex.quote(somebody)}",
         f"{command} actions pause --trigger abandonment",
+        f"{command} actions resume --trigger abandonment",
     )
 
 
@@ -78,6 +84,7 @@ class Lines:
             self._say(
                 f"{view.scrape.events:,} events, {view.rate:,.0f}/s; {view.seen.actions:,} actions; "
                 f"event to action {milliseconds(view.scrape.latency)}"
+                + (f"; paused: {view.paused}" if view.paused else "")
             )
 
     def _say(self, line: str) -> None:

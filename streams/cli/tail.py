@@ -34,12 +34,13 @@ def register(app: typer.Typer) -> None:
 
 def tail(
     what: Annotated[What, typer.Argument(help="The topic.", show_default=False)],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line; in a pipe else tabs.")] = False,
     from_beginning: Annotated[bool, typer.Option("--from-beginning", help="Begin with the oldest.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="End after so many.", show_default=False)] = None,
 ) -> None:
     """Show records as they are committed, until Ctrl-C. Records of aborted transactions are never shown."""
-    show = _show_json if as_json else _show_table(what)
+    is_read_by_people = Console().is_terminal
+    show = _show_json if as_json else _show_table(what) if is_read_by_people else _show_lines(what)
     left = limit
     try:
         with Reader(kafka_settings().bootstrap) as reader:
@@ -87,6 +88,19 @@ def _show_table(what: What) -> Callable[[list[Record]], None]:
         for record in records:
             table.add_row(*cells(record))
         out.print(table)
+
+    return show
+
+
+def _show_lines(what: What) -> Callable[[list[Record]], None]:
+    """For other programs: a line a record, a tab between cells, nothing cut or folded."""
+    _, cells = _LAYOUTS[what]
+    out = plain()
+
+    def show(records: list[Record]) -> None:
+        for record in records:
+            out.print("\t".join(" ".join(cell.split()) for cell in cells(record)))
+        out.file.flush()
 
     return show
 

@@ -23,21 +23,27 @@ def register(app: typer.Typer) -> None:
 
 
 def create() -> None:
-    """Make the topics that are missing; those that exist are left as they are."""
+    """Make the topics that are missing; those that exist are left as they are. Exit 1 if a worker cannot run with them."""
     made = _ask(admin.create)
     for name in made:
         plain().print(f"made {name}")
     plain().print(f"{len(made)} topics made")
+    _report(_ask(admin.faults))
 
 
 def check() -> None:
     """Say how the broker's topics differ from the registry; exit 1 if they do."""
     found = _ask(admin.differences)
-    for line in found:
-        plain().print(line)
-    if found:
-        raise typer.Exit(1)
+    _report(found)
     plain().print("all topics are as they should be")
+
+
+def _report(faults: list[str]) -> None:
+    """A line each, and exit 1 if there are any."""
+    for line in faults:
+        plain().print(line)
+    if faults:
+        raise typer.Exit(1)
 
 
 def _ask(question: Callable[[Settings, tuple[Topic, ...]], Result]) -> Result:

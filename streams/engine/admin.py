@@ -1,6 +1,6 @@
 """Makes the topics of the registry and says where the broker's differ from them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from time import monotonic
 from typing import Any
 
@@ -47,12 +47,16 @@ def differences(settings: Settings, registry: tuple[Topic, ...]) -> list[str]:
     present = [each for each in registry if each.name in existing]
     actual = _described(admin, present)
     found = [f"{each.name}: is missing" for each in registry if each.name not in existing]
+    counts = {each.name: len(existing[each.name].partitions) for each in present}
     for topic in present:
-        count = len(existing[topic.name].partitions)
-        if count != topic.partitions:
-            found.append(_recount(topic, count))
+        if counts[topic.name] != topic.partitions:
+            found.append(_recount(topic, counts[topic.name]))
+        copies = {len(each.replicas) for each in existing[topic.name].partitions.values()}
+        if copies != {settings.replication}:
+            has = " or ".join(map(str, sorted(copies)))
+            found.append(f"{topic.name}: has replication {has}, {settings.replication} is wanted")
         found.extend(_unlike(topic, actual[topic.name]))
-    return found
+    return [*found, *_way_out(registry, counts)]
 
 
 def faults(settings: Settings, registry: tuple[Topic, ...]) -> list[str]:
@@ -66,10 +70,13 @@ def faults(settings: Settings, registry: tuple[Topic, ...]) -> list[str]:
         for each in registry
         if each.name not in existing
     ]
-    for topic in registry:
-        if topic.name in existing and (count := len(existing[topic.name].partitions)) != topic.partitions:
-            found.append(_recount(topic, count))
-    return found
+    counts = {each.name: len(existing[each.name].partitions) for each in registry if each.name in existing}
+    found.extend(
+        _recount(each, counts[each.name])
+        for each in registry
+        if counts.get(each.name, each.partitions) != each.partitions
+    )
+    return [*found, *_way_out(registry, counts)]
 
 
 def _await_visible(admin: AdminClient, names: list[str]) -> None:
@@ -83,12 +90,21 @@ def _await_visible(admin: AdminClient, names: list[str]) -> None:
 
 def _recount(topic: Topic, count: int) -> str:
     said = f"{topic.name}: has {count} partitions, {topic.partitions} are wanted"
-    if topic.partitions == 1:
-        return f"{said}; delete it and make it anew"
-    return (
-        f"{said}; the count is fixed when topics are made, because it decides whose task a customer is. "
-        f"Either set PULPERO_PARTITIONS={count}, if all topics have so many; or stop the workers, delete the "
-        "topics, make them anew with the new count under another PULPERO_APP_ID, and replay the touchpoints"
+    return f"{said}; delete it and make it anew" if topic.partitions == 1 else said
+
+
+def _way_out(registry: tuple[Topic, ...], counts: Mapping[str, int]) -> Iterator[str]:
+    """What to do about topics with another count than the tasks': said once, nothing if there are none."""
+    by_task = [each for each in registry if each.partitions > 1 and each.name in counts]
+    if all(counts[each.name] == each.partitions for each in by_task):
+        return
+    actual = {counts[each.name] for each in by_task}
+    change = "stop the workers, delete the topics, make them anew with the new count under another "
+    change += "PULPERO_APP_ID, and replay the touchpoints"
+    keep = f"either set PULPERO_PARTITIONS={min(actual)}, which all have; or " if len(actual) == 1 else ""
+    yield (
+        "the count is fixed when topics are made, because it decides whose task a customer is; way out: "
+        f"{keep}{change}"
     )
 
 

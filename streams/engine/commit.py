@@ -46,7 +46,7 @@ class Transaction:
                 "retry.backoff.ms": 1,
                 "retry.backoff.max.ms": 50,
                 "compression.type": "lz4",
-                "log_level": 3,
+                "log_level": 0,
             }
         )
 

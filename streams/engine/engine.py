@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 HOLD_SECONDS = 0.05
 PUBLISH_SECONDS = 5.0
 GAUGE_SECONDS = 1.0
+SILENT_MS = 15_000
 
 
 class Engine(Service):
@@ -49,9 +50,11 @@ class Engine(Service):
 
     @property
     def is_ready(self) -> bool:
-        """Every task that this worker holds the lease of is open."""
+        """Every task that this worker holds the lease of is open, and Kafka answers its fetches."""
         open_tasks = {number for number, task in self.tasks.items() if task.is_open}
-        return self._lease.has_joined and not self._draining and open_tasks == self._lease.wanted
+        if not self._lease.has_joined or self._draining or open_tasks != self._lease.wanted:
+            return False
+        return not open_tasks or self._source.answered_at > wall_millis() - SILENT_MS
 
     async def on_start(self) -> None:
         """Connect the source and ask for leases."""

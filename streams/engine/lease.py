@@ -6,13 +6,16 @@ lease topic has N empty partitions; the learner's is the topic `models`, whose o
 
 import logging
 from collections.abc import Mapping
+from time import monotonic
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
+
+COMPLAIN_SECONDS = 30.0
 
 
 class LeaseLost(Exception):
@@ -31,6 +34,7 @@ class Lease:
         self.moves = 0
         self.has_joined = False
         self._topic = lease_topic
+        self._complained_at = -COMPLAIN_SECONDS
         self._config: dict[str, Any] = {
             "bootstrap.servers": settings.bootstrap,
             "group.id": group,
@@ -40,7 +44,8 @@ class Lease:
             "max.poll.interval.ms": max(30_000, settings.session_timeout_ms),
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
-            "log_level": 3,
+            "log_level": 0,
+            "error_cb": self._complain,
         }
         if settings.instance_id is not None:
             self._config["group.instance.id"] = settings.instance_id
@@ -81,6 +86,12 @@ class Lease:
         for partition in committed or ():
             if partition.error is not None:
                 raise LeaseLost(str(partition.error))
+
+    def _complain(self, error: KafkaError) -> None:
+        """What the client says by itself, a silent broker above all; once in a while."""
+        if monotonic() - self._complained_at > COMPLAIN_SECONDS:
+            self._complained_at = monotonic()
+            log.warning("kafka: %s", error.str())
 
     def _gained(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_assign(partitions)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from schemas.event import Millis
 from streams.engine.inbox import Inbox, RawRecord
 from streams.settings import Settings
 
@@ -51,6 +52,8 @@ class Source:
         self._changed = asyncio.Event()
         self.dropped: Counter[str] = Counter()
         """Fetched records thrown away, by reason."""
+        self.answered_at: Millis = 0
+        """When Kafka last answered a fetch, wall ms."""
         self._consumer: AIOKafkaConsumer | None = None
 
     async def start(self) -> None:
@@ -164,6 +167,7 @@ class Source:
             inbox.position, inbox.last_stable = position, last_stable
             inbox.high_watermark = consumer.highwater(partition)
             inbox.fetched_at = consumer.last_poll_timestamp(partition)
+            self.answered_at = max(self.answered_at, inbox.fetched_at or 0)
             if inbox.is_read_to_its_end and not was_at_end:
                 reading.wake()
 

@@ -1,9 +1,9 @@
 """Churn risk: a silence that is long for this customer's own rhythm, announced once a lapse.
 
 Law. The first look is taken `first_look_cadence` of the customer's own rhythms after a purchase, further
-ones in steps, until `last_look_cadence`. A lapse begins when the model's probability is at `threshold` or above,
-and is announced then; it is over below `release` or with a purchase. What lies between changes nothing
-(hysteresis). Every look makes a candidate, whose conditions say whether a lapse begins with it: so the model
+ones in steps that grow with the silence, until `last_look_cadence`. A lapse begins when the model's
+probability is at `threshold` or above, and is announced then; it is over below `release` or with a purchase.
+What lies between changes nothing (hysteresis). Every look makes a candidate, whose conditions say whether a lapse begins with it: so the model
 learns from all that it was asked, and not only from what it found likely. Without the purpose `profiling`
 nothing is scored or proposed; the looks go on, for it may yet be granted.
 
@@ -37,6 +37,8 @@ _PRIORITY = 40
 _SILENCE = "churn_risk:silence"
 _DAY: Millis = 86_400_000
 _LISTED_PRODUCTS = 10
+_SPARSER = 4
+"""The next look is at least a quarter of the present silence away: a long one changes slowly."""
 
 
 def cadence(row: Customer, policy: ChurnRisk) -> Millis:
@@ -51,7 +53,7 @@ def ring(row: Customer, timer_id: str, due: Millis, circumstances: Circumstances
     if last_at is None:
         return ()
     own = cadence(row, policy)
-    following = due + max(round(own * policy.step_cadence), policy.min_step)
+    following = due + max(round(own * policy.step_cadence), policy.min_step, (due - last_at) // _SPARSER)
     if following <= last_at + own * policy.last_look_cadence:
         set_timer(row, _SILENCE, following)
     score = _scored(row, due, circumstances)

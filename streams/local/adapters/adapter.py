@@ -1,8 +1,9 @@
 """What makes an adapter: it knows its files and turns them into events in time order."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from schemas.touchpoints.consent import Purpose
@@ -14,10 +15,14 @@ class NotReadable(ValueError):
 
 
 class Options(NamedTuple):
-    """What the user may choose. `touchpoint` is that of JSON lines that do not name theirs."""
+    """What the user may choose. `touchpoint` is that of JSON lines that do not name theirs.
+
+    Where it is None, `owners` tells it by the event's type.
+    """
 
     consent: tuple[Purpose, ...] = ("profiling", "marketing")
     touchpoint: str | None = None
+    owners: Mapping[str, str] = MappingProxyType({})
 
 
 class Adapter(NamedTuple):
