@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 STOP_SECONDS = 15.0
 """A stop in order takes less than five; without a broker it may never end."""
-EXIT_SECONDS = 5.0
+EXIT_SECONDS = 3.0
 
 
 async def run(app: App, settings: Settings) -> int:
@@ -58,22 +58,30 @@ async def run(app: App, settings: Settings) -> int:
     try:
         await app.engine.wait(stop.wait())
     finally:
+        _end_anyway(STOP_SECONDS + EXIT_SECONDS, code=1)
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 await _stop(app, following)
-        except TimeoutError:
-            log.critical("the worker does not stop in order; the next owner aborts what it left open")
+        except (Exception, asyncio.CancelledError) as failed:
+            log.critical(
+                "the worker does not stop in order; the next owner aborts what it left open", exc_info=failed
+            )
         endpoint.close()
-        # Without a broker aiokafka's tasks can swallow their cancellation, and the loop would wait for them.
-        end = threading.Timer(EXIT_SECONDS, os._exit, (1,))
-        end.daemon = True
-        end.start()
     crash: BaseException | None = app.engine.crash_reason
-    if crash is not None:
+    if crash is None:
+        log.info("worker stopped")
+    else:
         log.critical("worker crashed", exc_info=crash)
-        return 1
-    log.info("worker stopped")
-    return 0
+    code = 0 if crash is None else 1
+    _end_anyway(EXIT_SECONDS, code)
+    return code
+
+
+def _end_anyway(seconds: float, code: int) -> None:
+    """Without a broker aiokafka's tasks can swallow their cancellation, and the loop would wait for them for ever."""
+    end = threading.Timer(seconds, os._exit, (code,))
+    end.daemon = True
+    end.start()
 
 
 async def _stop(app: App, following: "asyncio.Future[Any]") -> None:

@@ -55,7 +55,7 @@ class Lease:
         """Ask for leases."""
         self._consumer = Consumer(self._config)
         self._consumer.subscribe(
-            [self._topic], on_assign=self._gained, on_revoke=self._lost, on_lost=self._lost
+            [self._topic], on_assign=self._gained, on_revoke=self._lost, on_lost=self._expelled
         )
 
     def poll(self) -> None:
@@ -103,6 +103,11 @@ class Lease:
     def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self.wanted -= {partition.partition for partition in partitions}
         self._moved("lost", partitions)
+
+    def _expelled(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """The group goes on without this worker, or there is no group any more."""
+        self.has_joined = False
+        self._lost(consumer, partitions)
 
     def _moved(self, verb: str, partitions: list[TopicPartition]) -> None:
         if partitions:

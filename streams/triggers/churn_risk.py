@@ -3,9 +3,9 @@
 Law. The first look is taken `first_look_cadence` of the customer's own rhythms after a purchase, further
 ones in steps that grow with the silence, until `last_look_cadence`. A lapse begins when the model's
 probability is at `threshold` or above, and is announced then; it is over below `release` or with a purchase.
-What lies between changes nothing (hysteresis). Every look makes a candidate, whose conditions say whether a lapse begins with it: so the model
-learns from all that it was asked, and not only from what it found likely. Without the purpose `profiling`
-nothing is scored or proposed; the looks go on, for it may yet be granted.
+What lies between changes nothing (hysteresis). Every look makes a candidate, whose conditions say whether a
+lapse begins with it: so the model learns from all that it was asked, and not only from what it found likely.
+Without the purpose `profiling` nothing is scored or proposed; the looks go on, for it may yet be granted.
 
 The own rhythm is the mean gap between purchases, drawn towards the policy's default by the weight of one gap:
 (default + gaps * mean) / (1 + gaps). One gap is a weak witness, many are a strong one (an empirical Bayes
