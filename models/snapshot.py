@@ -6,6 +6,7 @@ and SHA-256.
 """
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -182,4 +183,26 @@ def _checked(manifest: Manifest, payload: bytes) -> Snapshot:
     lengths = {len(column) for column in msgspec.structs.astuple(snapshot.parameters)[:5]}
     if lengths != {len(snapshot.features)} or len(snapshot.taught) % 8:
         raise SnapshotRefusedError(f"{name}: the snapshot's parameters and features differ in number")
+    if not _makes_sense(snapshot):
+        raise SnapshotRefusedError(f"{name}: the snapshot holds numbers that no learning leaves behind")
     return snapshot
+
+
+def _makes_sense(snapshot: Snapshot) -> bool:
+    """Whether every number is finite, what counts or is squared not negative, and a probability one."""
+    learned = snapshot.parameters
+    never_negative = (
+        *(
+            snapshot.version,
+            learned.iterations,
+            *snapshot.next_offsets.keys(),
+            *snapshot.next_offsets.values(),
+        ),
+        *(*learned.counts, *learned.variances, *learned.squared_gradients),
+    )
+    numbers = (*never_negative, *learned.means, *learned.weights, learned.intercept)
+    return (
+        all(map(math.isfinite, numbers))
+        and min(never_negative) >= 0
+        and all(0.0 <= p <= 1.0 for _, p in (*snapshot.scored, *snapshot.decided))
+    )

@@ -28,7 +28,7 @@ def encode_clock(at: Millis) -> tuple[bytes, list[tuple[str, bytes]]]:
     return _encode(_Advanced(moment(at))), [_HEADER]
 
 
-def is_clock(headers: Collection[tuple[str, bytes]] | None) -> bool:
+def is_clock(headers: Collection[tuple[str, bytes | None]] | None) -> bool:
     """Whether a record with these headers is `clock.advanced`."""
     return headers is not None and _HEADER in headers
 

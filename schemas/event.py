@@ -26,7 +26,7 @@ Identifier = Annotated[str, StringConstraints(min_length=1, max_length=128, stri
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, StringConstraints(max_length=1024)]
 Amount = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-Quantity = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+Quantity = Annotated[float, Field(ge=0.001, le=1e6, allow_inf_nan=False)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
 
@@ -53,15 +53,16 @@ class _Dropped:
 
 _SHORTEST_MOMENT = len("2026-01-01T00:00Z")
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+_END = datetime.fromisoformat("2200-01-01T00:00:00+00:00")
 _MILLISECOND = timedelta(milliseconds=1)
 
 Moment = Annotated[
     AwareDatetime,
-    Field(ge=_EPOCH),
+    Field(ge=_EPOCH, le=_END),
     _Written(),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-"""A moment with its offset from UTC, not before 1970; in JSON the text of RFC 3339."""
+"""A moment with its offset from UTC, from 1970 to the end of 2199; in JSON the text of RFC 3339."""
 
 KEY_PREFIXES: tuple[tuple[str, str], ...] = (
     ("customer_id", "c:"),

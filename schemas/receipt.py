@@ -12,9 +12,9 @@ def receipt(received_at: Millis) -> tuple[str, bytes]:
     return _HEADER, str(received_at).encode()
 
 
-def received_at(headers: Iterable[tuple[str, bytes]], appended_at: Millis) -> Millis:
+def received_at(headers: Iterable[tuple[str, bytes | None]], appended_at: Millis) -> Millis:
     """When the record was first received: by its header, if it is a number not after `appended_at`."""
     for name, value in headers:
-        if name == _HEADER and value.isdigit() and len(value) < 16:
+        if name == _HEADER and value is not None and value.isdigit() and len(value) < 16:
             return min(int(value), appended_at)
     return appended_at

@@ -115,7 +115,14 @@ def build_app(settings: Settings, policy: Policy) -> App:
     lessons = app.channel()
     learner.register(app, lessons)
     learner_lease = Lease(settings, f"{settings.app_id}-learner", topics.MODELS)
-    app.learner = LearnerService(settings, learner_lease, lessons, app.metrics, surroundings.threads)
+    app.learner = LearnerService(
+        settings,
+        learner_lease,
+        lessons,
+        app.metrics,
+        surroundings.threads,
+        lambda failure: app.engine.crash(failure),
+    )
     app.engine = Engine(
         settings, lease, source, app.metrics, lambda number: _new_task(number, known, surroundings)
     )

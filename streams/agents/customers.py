@@ -30,5 +30,5 @@ async def take(due: Due) -> None:
     while not batch.is_done:
         state.advance(batch, SLICE)
         await asyncio.sleep(0)
-    if due.clock is not None:
-        state.advance_clock(due.clock, batch)
+    while due.clock is not None and not state.advance_clock(due.clock, batch):
+        await asyncio.sleep(0)

@@ -12,7 +12,7 @@ from schemas.receipt import received_at
 from schemas.rejection import Rejected
 from schemas.touchpoints.touchpoint import Touchpoint
 from streams.clock import wall_millis
-from streams.engine.inbox import BEGINNING_OF_TIME, Item, RawRecord, Refused, Tick
+from streams.engine.inbox import BEGINNING_OF_TIME, UNREADABLE, Item, RawRecord, Refused, Tick
 from streams.engine.work import Culprit, Fetched
 
 
@@ -46,6 +46,8 @@ class TouchpointReader:
         return items
 
     def _read_one(self, fetched: Fetched, record: RawRecord, latest: Millis) -> Item:
+        if record.headers is UNREADABLE:
+            return self._refuse(fetched, record, Rejected("malformed_json", "", _HEADERS, None, None))
         if record.headers and is_clock(record.headers):
             return self._read_clock(fetched, record, latest)
         event = self._decoder.decode(record.key, record.value)
@@ -100,6 +102,7 @@ class TouchpointReader:
         return Refused(BEGINNING_OF_TIME, fetched.topic, record.offset, self._touchpoint.name, letter)
 
 
+_HEADERS = "its header names are not UTF-8; the record stands at its origin"
 _NO_CLOCK = "clock.advanced records move time only where the deployment's time is `events`"
 _POISON = "decoding it failed twice through a fault of this program"
 _FUTURE = "the event is further ahead of the clock than the policy's time.max_ahead allows"

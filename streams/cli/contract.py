@@ -24,7 +24,10 @@ from streams.settings import Settings
 SCHEMAS = Path(schemas.__path__[0]) / "json"
 """Where the JSON Schemas are kept."""
 
-_File = Annotated[str, typer.Argument(help="JSON lines, each a record's value, or as replay reads them; - for standard input.")]
+_File = Annotated[
+    str,
+    typer.Argument(help="JSON lines, each a record's value, or as replay reads them; - for standard input."),
+]
 _Touchpoint = Annotated[
     str | None, typer.Option(help="The touchpoint of all lines; else each line's type decides, or it is web.")
 ]

@@ -74,7 +74,9 @@ def redrive(
     if reason not in get_args(ReasonCode):
         refuse(f"{reason}: no such reason; one of {', '.join(get_args(ReasonCode))}")
     if reason == "late":
-        refuse("late: these would come back: an event later than its touchpoint allows stays so when sent again")
+        refuse(
+            "late: these would come back: an event later than its touchpoint allows stays so when sent again"
+        )
     settings = kafka_settings()
     letters = _read(settings, reason, source)
     unsent = {pair: _unsent(settings, pair, found) for pair, found in letters.items()}

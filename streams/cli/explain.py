@@ -1,6 +1,5 @@
 """`pulpero explain`: one customer's row, orders, and what was decided for them and why. Needs only Kafka."""
 
-import time
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -8,8 +7,9 @@ import msgspec
 import orjson
 import typer
 from rich.console import Console, Group
+from rich.padding import Padding
 from rich.panel import Panel
-from rich.table import Table
+from rich.text import Text
 
 from schemas.customer import Customer
 from schemas.decision import Decision
@@ -17,20 +17,20 @@ from schemas.event import Millis
 from schemas.topics import changelog
 from streams.cli.order_lines import minute, order_lines
 from streams.cli.records import Reader
-from streams.cli.story import Story, find, story_of
+from streams.cli.story import Story, find, story_of, stream_time
 from streams.cli.terminal import kafka_settings, plain, refuse
+from streams.clock import wall_millis
 from streams.customers.portrait import Language, portrait
 from streams.serving.layout import identifiers
 
 _WORDS: dict[Language, dict[str, str]] = {
     "es": {
         "orders": "Pedidos",
-        "decisions": "Qué se decidió y por qué",
-        "when": "cuándo (UTC)",
-        "what": "qué",
-        "outcome": "resultado",
-        "why": "por qué",
-        "seen": "lo que se vio",
+        "decisions": "Qué se decidió y por qué (UTC)",
+        "seen": "se vio",
+        "None": "nada",
+        "True": "sí",
+        "False": "no",
         "fired": "enviada",
         "deferred": "aplazada",
         "suppressed": "descartada",
@@ -40,12 +40,11 @@ _WORDS: dict[Language, dict[str, str]] = {
     },
     "en": {
         "orders": "Orders",
-        "decisions": "What was decided and why",
-        "when": "when (UTC)",
-        "what": "what",
-        "outcome": "outcome",
-        "why": "why",
-        "seen": "what was seen",
+        "decisions": "What was decided and why (UTC)",
+        "seen": "seen",
+        "None": "nothing",
+        "True": "yes",
+        "False": "no",
         "fired": "fired",
         "deferred": "deferred",
         "suppressed": "suppressed",
@@ -54,6 +53,10 @@ _WORDS: dict[Language, dict[str, str]] = {
         "timers": "Next moments",
     },
 }
+
+
+_INTERNAL = ("label:", "held:")
+"""Timers that say nothing to a person: when a label is due, and when a held action is looked at again."""
 
 
 class LanguageOption(StrEnum):
@@ -83,7 +86,9 @@ def explain(
         if row is None:
             refuse(f"{customer}: no such customer")
         story = story_of(reader, row)
-    now = row.last_seen if settings.time == "events" else int(time.time() * 1000)
+        now = wall_millis()
+        if settings.time == "events":
+            now = stream_time(reader, changelog(settings.app_id), row.key) or row.last_seen
     chosen: Language = language.value
     if as_json:
         plain().print(orjson.dumps(_as_object(story, now, chosen)).decode())
@@ -128,28 +133,34 @@ def _as_screen(story: Story, now: Millis, language: Language) -> Group:
 
 
 def _timers(row: Customer, words: dict[str, str]) -> list[str]:
-    soonest = sorted(row.timers.items(), key=lambda each: (each[1], each[0]))[:3]
+    told = ((name, due) for name, due in row.timers.items() if not name.startswith(_INTERNAL))
+    soonest = sorted(told, key=lambda each: (each[1], each[0]))[:3]
     named = ", ".join(f"{timer} {minute(due)}" for timer, due in soonest)
     return [f"{words['timers']}: {named}"] if named else []
 
 
-def _decisions(story: Story, language: Language) -> Table | str:
+def _decisions(story: Story, language: Language) -> Group | str:
+    """A head line for each, below it why, and what was seen; only between words do lines break."""
     words = _WORDS[language]
     if not story.decisions:
         return words["nothing"]
-    table = Table(box=None, pad_edge=False, expand=True)
-    for column in ("when", "what", "outcome", "why", "seen"):
-        table.add_column(words[column], overflow="fold")
+    lines: list[Text | Padding] = []
     for decision in story.decisions:
-        seen = ", ".join(f"{each.name}={each.value}" for each in decision.conditions)
-        table.add_row(
-            f"{decision.at:%Y-%m-%d %H:%M}",
-            f"{decision.trigger} {decision.business_key}",
-            words[decision.outcome],
-            _why(decision, story, language),
-            seen,
-        )
-    return table
+        head = f"{decision.at:%Y-%m-%d %H:%M}  {decision.trigger} {decision.business_key}"
+        lines.append(Text.assemble(head, "  ", (words[decision.outcome], "bold")))
+        lines.append(_indented(_why(decision, story, language)))
+        if decision.conditions:
+            seen = (f"{each.name} = {_worded(each.value, words)}" for each in decision.conditions)
+            lines.append(_indented(f"{words['seen']}: {', '.join(seen)}"))
+    return Group(*lines)
+
+
+def _worded(value: object, words: dict[str, str]) -> str:
+    return words[str(value)] if value is None or isinstance(value, bool) else str(value)
+
+
+def _indented(text: str) -> Padding:
+    return Padding(Text(text), (0, 0, 0, 4))
 
 
 def _why(decision: Decision, story: Story, language: Language) -> str:

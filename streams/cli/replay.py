@@ -38,7 +38,9 @@ def replay(
     consent: Annotated[
         str, typer.Option(help="what customers of data without consent grant: purposes with commas, or none")
     ] = "profiling,marketing",
-    touchpoint: Annotated[str | None, typer.Option(help="that of JSON lines that name none; else by type")] = None,
+    touchpoint: Annotated[
+        str | None, typer.Option(help="that of JSON lines that name none; else by type")
+    ] = None,
     start_at: Annotated[
         str | None, typer.Option(help="the first event's new time (RFC 3339, or now); gaps stay")
     ] = None,

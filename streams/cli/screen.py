@@ -78,11 +78,12 @@ def _figures(view: View, speed: float) -> Iterator[RenderableType]:
     seen, scrape = view.seen, view.scrape
     minutes, seconds = divmod(int(view.seconds), 60)
     when = f"{view.at:%Y-%m-%d %H:%M}" if view.at is not None else "-"
-    yield _rule("Pulpero")
+    yield _rule(f"Pulpero   PAUSED: {view.paused}" if view.paused else "Pulpero")
     yield _line(
         Text.assemble(
-            " event time ", (when, "bold"), f"   {_pace(speed)}, for {minutes}:{seconds:02} min now",
-            (f"   PAUSED: {view.paused}" if view.paused else "", "bold red"),
+            " event time ",
+            (when, "bold"),
+            f"   {_pace(speed)}, for {minutes}:{seconds:02} min now",
         )
     )
     yield _line(

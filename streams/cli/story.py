@@ -5,11 +5,11 @@ from typing import NamedTuple
 from schemas.action import Action, from_kafka
 from schemas.customer import Customer, unpack
 from schemas.decision import Decision
-from schemas.event import KEY_PREFIXES
+from schemas.event import KEY_PREFIXES, Millis
 from schemas.topics import ACTIONS, DECISIONS
 from streams.cli.records import Reader
 from streams.engine.partitions import partition_of
-from streams.engine.task_row import TASK_ROW_KEY
+from streams.engine.task_row import TASK_ROW_KEY, unpack_task_row
 from streams.serving.layout import identifiers
 
 
@@ -65,6 +65,15 @@ def story_of(reader: Reader, row: Customer) -> Story:
             if isinstance(message, Action):
                 actions[message.action_id] = message
     return Story(row, decisions, actions)
+
+
+def stream_time(reader: Reader, topic: str, key: str) -> Millis | None:
+    """How far event time has come in the task of this customer; None if it has not committed anything."""
+    newest = None
+    for record in reader.to_end(topic, {partition_of(key.encode(), reader.partition_count(topic))}):
+        if record.key == TASK_ROW_KEY:
+            newest = record.value
+    return None if newest is None else unpack_task_row(newest).stream_time
 
 
 def _is_key(text: str) -> bool:

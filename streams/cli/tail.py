@@ -34,7 +34,9 @@ def register(app: typer.Typer) -> None:
 
 def tail(
     what: Annotated[What, typer.Argument(help="The topic.", show_default=False)],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line; in a pipe else tabs.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line; in a pipe else tabs.")
+    ] = False,
     from_beginning: Annotated[bool, typer.Option("--from-beginning", help="Begin with the oldest.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="End after so many.", show_default=False)] = None,
 ) -> None:
@@ -95,12 +97,11 @@ def _show_table(what: What) -> Callable[[list[Record]], None]:
 def _show_lines(what: What) -> Callable[[list[Record]], None]:
     """For other programs: a line a record, a tab between cells, nothing cut or folded."""
     _, cells = _LAYOUTS[what]
-    out = plain()
 
     def show(records: list[Record]) -> None:
         for record in records:
-            out.print("\t".join(" ".join(cell.split()) for cell in cells(record)))
-        out.file.flush()
+            # A console would make blanks of the tabs.
+            typer.echo("\t".join(" ".join(cell.split()) for cell in cells(record)))
 
     return show
 

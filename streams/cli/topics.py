@@ -23,7 +23,10 @@ def register(app: typer.Typer) -> None:
 
 
 def create() -> None:
-    """Make the topics that are missing; those that exist are left as they are. Exit 1 if a worker cannot run with them."""
+    """Make the topics that are missing; those that exist are left as they are.
+
+    Exit 1 if a worker cannot run with those.
+    """
     made = _ask(admin.create)
     for name in made:
         plain().print(f"made {name}")

@@ -4,17 +4,18 @@ import asyncio
 import errno
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from schemas.policy import Policy
 from schemas.policy_file import PolicyError, load_policy
 from streams import logs
-from streams.app import App, build_app
 from streams.cli.terminal import fail, kafka_settings, known_touchpoints, refuse
 from streams.settings import Settings
-from streams.worker import run
+
+if TYPE_CHECKING:
+    from streams.app import App
 
 DEFAULT_POLICY_VERSION = "built-in"
 
@@ -29,6 +30,9 @@ def register(app: typer.Typer) -> None:
         json_logs: Annotated[bool, typer.Option("--json-logs", help="One JSON object a log line.")] = False,
     ) -> None:
         """Run a worker: take leases, process their tasks, exactly once. Settings come from PULPERO_*."""
+        # Imported here, because Faust and River take two seconds that no other command should wait for.
+        from streams.worker import run
+
         settings = kafka_settings()
         app = app_of(settings)
         logs.configure(json_logs)
@@ -43,18 +47,24 @@ def register(app: typer.Typer) -> None:
         raise typer.Exit(code)
 
 
-def app_of(settings: Settings) -> App:
+def app_of(settings: Settings) -> "App":
     """The worker's app; exits with 2 and one line for a policy, a touchpoint or an agent that is none."""
+    from streams.app import AgentFault, build_app
+
     policy = policy_of(settings)
     known_touchpoints(settings)
     for module in settings.agents:
         try:
             found = import_module(module)
-        except ImportError as error:
-            refuse(f"PULPERO_AGENTS: {error}")
+        except Exception as error:
+            # Somebody else's code: whatever it raises, its module is to blame.
+            refuse(f"PULPERO_AGENTS: {module}: {_said(error)}")
         if not callable(getattr(found, "register", None)):
             refuse(f"PULPERO_AGENTS: {module} has no register(app)")
-    return build_app(settings, policy)
+    try:
+        return build_app(settings, policy)
+    except AgentFault as fault:
+        refuse(f"PULPERO_AGENTS: {' '.join(str(fault).split())}")
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -73,3 +83,8 @@ def _one_line(fault: OSError | PolicyError) -> str:
         if isinstance(fault, OSError)
         else "; ".join(str(fault).splitlines())
     )
+
+
+def _said(fault: Exception) -> str:
+    """Kind and text in one line."""
+    return f"{type(fault).__name__}: {' '.join(str(fault).split())}"

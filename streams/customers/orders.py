@@ -67,6 +67,14 @@ def root(row: Customer, order: Order) -> Order:
     return order
 
 
+def item_name(order_id: str, item_id: str) -> str:
+    """What names an item among all of a customer's: `<order id>:<item id>`.
+
+    Percent signs and colons of the order's id are percent-encoded, so the first colon always ends it.
+    """
+    return f"{order_id.replace('%', '%25').replace(':', '%3A')}:{item_id}"
+
+
 def follow_ups(row: Customer, order_id: str) -> list[Order]:
     """The follow-up deliveries of the order, by time."""
     return [order for order in row.orders if order.follows == order_id]

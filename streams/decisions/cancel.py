@@ -8,9 +8,8 @@ from schemas.customer import Contact, Customer
 from schemas.event import Arrival, Millis
 from schemas.touchpoints.consent import Channel
 from schemas.touchpoints.orders import OrderCancelled, OrderPlaced
-from streams.customers import consent
+from streams.customers import consent, orders
 from streams.customers.contacts import emitted_and_unsent
-from streams.customers.orders import is_purchase
 from streams.decisions import ledger
 from streams.decisions.effects import Effects
 from streams.decisions.occasions import touches_consent
@@ -27,7 +26,7 @@ def what_became_wrong(row: Customer, arrival: Arrival, effects: Effects) -> None
     if not row.contacts:
         return
     event = arrival.event
-    if isinstance(event, OrderPlaced) and is_purchase(row, event):
+    if isinstance(event, OrderPlaced) and orders.is_purchase(row, event):
         _cancel(row, arrival.at, "purchased", lambda each: _answered(row, each, event), effects)
     elif isinstance(event, OrderCancelled):
         _cancel(row, arrival.at, "order_cancelled", lambda each: _is_about(each, event), effects)
@@ -68,19 +67,21 @@ def _answered(row: Customer, contact: Contact, order: OrderPlaced) -> bool:
 
 
 def _products(row: Customer, contact: Contact) -> set[str]:
-    """The products of the order (`order:<id>`) or item (`item:<order id>:<item id>`) that it is about."""
+    """The products of the order (`order:<id>`) or item (`item:<its name>`) that it is about."""
+    kind, _, name = contact.business_key.partition(":")
     return {
         item.product_id
         for order in row.orders
         for item in order.items
-        if contact.business_key in (f"order:{order.order_id}", f"item:{order.order_id}:{item.item_id}")
+        if (kind == "order" and name == order.order_id)
+        or (kind == "item" and name == orders.item_name(order.order_id, item.item_id))
     }
 
 
 def _is_about(contact: Contact, cancelled: OrderCancelled) -> bool:
-    item = f"item:{cancelled.order_id}:"
+    item = f"item:{orders.item_name(cancelled.order_id, cancelled.item_id or '')}"
     if cancelled.item_id is not None:
-        return contact.business_key == f"{item}{cancelled.item_id}"
+        return contact.business_key == item
     return contact.business_key == f"order:{cancelled.order_id}" or contact.business_key.startswith(item)
 
 

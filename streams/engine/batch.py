@@ -26,6 +26,8 @@ class Batch:
     effects: Effects = field(default_factory=Effects)
     letters: list[DeadLetter] = field(default_factory=list)
     applied: list[Arrival] = field(default_factory=list)
+    rung: dict[bytes, str] = field(default_factory=dict)
+    """The timer that each customer's row was last touched by."""
     fired: list[Millis] = field(default_factory=list)
     """Due times of the timers that fired, those apart that were set when already due."""
 
@@ -33,6 +35,13 @@ class Batch:
     def is_done(self) -> bool:
         """All items are taken."""
         return self.done == len(self.items)
+
+    def last_touch(self, key: bytes) -> RecordId | TimerId | None:
+        """What changed the customer's row last: an event, else a timer."""
+        for arrival in reversed(self.applied):
+            if arrival.key == key:
+                return arrival.topic, arrival.offset
+        return (key, self.rung[key]) if key in self.rung else None
 
     @property
     def has_output(self) -> bool:

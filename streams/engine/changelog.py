@@ -50,7 +50,6 @@ class Changelog:
             await self._read(consumer, on_progress)
         finally:
             await consumer.stop()
-        self._store.finish_restore()
         return self.task_row
 
     async def _read(self, consumer: AIOKafkaConsumer, on_progress: Callable[[int, int], None]) -> None:

@@ -10,6 +10,10 @@ from schemas.event import Arrival, Millis
 BEGINNING_OF_TIME = -(1 << 62)
 
 
+UNREADABLE: tuple[tuple[str, bytes | None], ...] = (("pulpero-unreadable", None),)
+"""Headers of the stand-in for a record whose own header names are not UTF-8."""
+
+
 class RawRecord(NamedTuple):
     """A record as Kafka gave it. `appended_at` in ms."""
 
@@ -17,7 +21,7 @@ class RawRecord(NamedTuple):
     appended_at: Millis
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, bytes | None], ...]
 
 
 class Refused(NamedTuple):

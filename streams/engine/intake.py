@@ -31,12 +31,17 @@ class Intake:
         """Throw away what was fetched and not taken: the task opens again."""
         self.merge = self._new_merge()
 
-    async def take(self, limit: int, poison: Mapping[RecordId | TimerId, ReasonCode]) -> list[Item]:
-        """Up to `limit` items that may be taken now, possibly none. Raises what the decoding agents answer."""
+    async def take(
+        self, limit: int, poison: Mapping[RecordId | TimerId, ReasonCode], fresh_since: Millis
+    ) -> list[Item]:
+        """Up to `limit` items that may be taken now, possibly none. Raises what the decoding agents answer.
+
+        A topic's end counts only if a fetch at or after `fresh_since`, wall ms, saw it.
+        """
         items: list[Item] = []
         while True:
             await self._decode(frozenset(poison))
-            items += self.merge.take(limit - len(items))
+            items += self.merge.take(limit - len(items), fresh_since)
             if len(items) == limit or not any(map(_wants_decoding, self.merge.inboxes.values())):
                 return items
 

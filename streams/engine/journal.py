@@ -28,11 +28,16 @@ class Journal:
         """Versions were taken over."""
         self._changed |= changes
 
-    def record(self, batch: Batch, *, by_wall_clock: bool) -> dict[str, object] | None:
-        """The facts of this batch with its input offsets, or None if there are none."""
+    def record(self, batch: Batch) -> dict[str, object] | None:
+        """The facts of this batch with its input offsets, or None if there are none.
+
+        The timer clock is one where the wall has moved it past what events say: it decides what fires, now and
+        when a later event sets a timer.
+        """
         facts, self._changed = self._changed, {}
-        if by_wall_clock and batch.fired:
-            facts["timer_clock"] = self._state.timer_clock
+        state = self._state
+        if state.timer_clock > state.stream_time - state.circumstances.policy.time.grace and batch.rows:
+            facts["timer_clock"] = state.timer_clock
         if not facts:
             return None
         return {"task": self._state.task, "offsets": dict(self._state.offsets), **facts}

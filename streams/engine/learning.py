@@ -3,23 +3,25 @@
 import asyncio
 import logging
 from asyncio import Future
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import monotonic
 from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from confluent_kafka import KafkaException
 from mode import Service
 from pydantic import TypeAdapter, ValidationError
 
 from models.example_merge import ExampleMerge, Merged
 from models.learner import Learner
-from models.snapshot import Snapshot, from_records, to_records
+from models.snapshot import Snapshot, SnapshotReader, to_records
 from schemas.example import Example, ExamplesWatermark
 from schemas.topics import EXAMPLES, MODELS
 from streams.engine.commit import OutputRecord, Transaction
 from streams.engine.lease import Lease, LeaseLost
+from streams.engine.published_models import read_record
 from streams.engine.work import Channel
 from streams.metrics import Metrics
 from streams.settings import Settings
@@ -53,9 +55,16 @@ class LearnerService(Service):
     """
 
     def __init__(
-        self, settings: Settings, lease: Lease, agent: Channel, metrics: Metrics, threads: Executor
+        self,
+        settings: Settings,
+        lease: Lease,
+        agent: Channel,
+        metrics: Metrics,
+        threads: Executor,
+        fail: Callable[[Exception], Awaitable[None]],
     ) -> None:
         super().__init__()
+        self._fail = fail
         self._settings = settings
         self._lease = lease
         self._agent = agent
@@ -73,7 +82,11 @@ class LearnerService(Service):
     @Service.task
     async def _poll(self) -> None:
         while not self.should_stop:
-            self._lease.poll()
+            try:
+                self._lease.poll()
+            except KafkaException as fatal:
+                await self._fail(fatal)
+                return
             await asyncio.sleep(0.1)
 
     @Service.task
@@ -118,11 +131,14 @@ class LearnerService(Service):
         consumer.assign([partition])
         consumer.seek(partition, (await consumer.beginning_offsets([partition]))[partition])
         end = (await consumer.end_offsets([partition]))[partition]
-        records: list[tuple[str, bytes | None]] = []
+        reader, newest = SnapshotReader(), dict[str, Snapshot]()
         while await consumer.position(partition) < end:
             fetched = await consumer.getmany(partition, timeout_ms=200)
-            records += [(each.key.decode(), each.value) for each in fetched.get(partition, ())]
-        return from_records(records)
+            for record in fetched.get(partition, ()):
+                snapshot = read_record(reader, record.key, record.value, record.offset)
+                if snapshot is not None:
+                    newest[snapshot.model] = snapshot
+        return newest
 
     async def _assign(self, consumer: AIOKafkaConsumer, next_offsets: dict[int, int]) -> None:
         partitions = [TopicPartition(EXAMPLES, number) for number in range(self._settings.partitions)]

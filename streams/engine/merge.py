@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from schemas.event import Millis
-from streams.engine.inbox import Inbox, Item, Tick
+from streams.engine.inbox import BEGINNING_OF_TIME, Inbox, Item, Tick
 
 _Head = tuple[Millis, str]
 _LAST_TOPIC = "\U0010ffff"
@@ -23,9 +23,11 @@ class Merge:
         self.inboxes: Mapping[str, Inbox] = {topic: Inbox(topic) for topic in sorted(topics)}
         self._ordered = tuple(self.inboxes.values())
         self._idle_ms = idle_ms
+        self._fresh_since = BEGINNING_OF_TIME
 
-    def take(self, limit: int) -> list[Item]:
-        """Up to `limit` items that may be taken now."""
+    def take(self, limit: int, fresh_since: Millis = BEGINNING_OF_TIME) -> list[Item]:
+        """Up to `limit` items that may be taken now. An end that no fetch since `fresh_since` saw is none."""
+        self._fresh_since = fresh_since
         taken: list[Item] = []
         if self.is_waiting_for_input:
             for inbox in self._ordered:
@@ -73,7 +75,7 @@ class Merge:
             return True
         if inbox.ended_at is None:
             inbox.ended_at = inbox.fetched_at
-        return inbox.fetched_at - inbox.ended_at < self._idle_ms
+        return inbox.fetched_at < self._fresh_since or inbox.fetched_at - inbox.ended_at < self._idle_ms
 
     def _two_smallest(self) -> tuple[Inbox | None, _Head | None]:
         """The inbox to take from, and the head up to which it may be taken; (None, _) to wait."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import orjson
 
 from schemas.action import to_kafka
+from schemas.customer import pack
 from schemas.dead_letter import DeadLetter
 from schemas.redaction import coarsened
 from schemas.topics import ACTIONS, DEAD_LETTERS, DECISIONS, EXAMPLES, JOURNAL
@@ -26,12 +27,17 @@ class Outputs:
         self._changelog = changelog
         self._max_row_bytes = max_row_bytes
 
-    def check(self, batch: Batch, rows: Mapping[bytes, bytes]) -> None:
-        """Raises Culprit, naming the last event folded into it, for the first row over the limit."""
-        for key, packed in rows.items():
+    def pack(self, batch: Batch) -> dict[bytes, bytes]:
+        """The changed rows' bytes. Raises Culprit, naming what touched it last, for a row that cannot be kept."""
+        rows = {}
+        for key, row in batch.rows.items():
+            try:
+                packed = rows[key] = pack(row)
+            except Exception as broken:
+                raise Culprit(batch.last_touch(key)) from broken
             if len(packed) > self._max_row_bytes:
-                last = next((each for each in reversed(batch.applied) if each.key == key), None)
-                raise Culprit((last.topic, last.offset) if last else None, "row_too_large")
+                raise Culprit(batch.last_touch(key), "row_too_large")
+        return rows
 
     def records(
         self, batch: Batch, rows: Mapping[bytes, bytes], journal: dict[str, object] | None, progress: TaskRow
@@ -56,20 +62,19 @@ class Outputs:
 
 def dead_letter(letter: DeadLetter) -> OutputRecord:
     """A dead letter as a record: addresses and coordinates coarsened, an overlong original cut to what fits."""
+    kept = _kept(letter)
     source = (letter.source or "").encode()
-    return OutputRecord(
-        DEAD_LETTERS,
-        letter.key if letter.key is None else letter.key[:MAX_KEY_BYTES],
-        _kept(letter).model_dump_json().encode(),
-        [("reason", letter.reason.encode()), ("source", source)],
-    )
+    headers: list[tuple[str, str | bytes | None]] = [("reason", letter.reason.encode()), ("source", source)]
+    return OutputRecord(DEAD_LETTERS, kept.key, kept.model_dump_json().encode(), headers)
 
 
 def _kept(letter: DeadLetter) -> DeadLetter:
-    value = letter.value
-    if value is None:
-        return letter
-    if len(value) <= MAX_ORIGINAL_BYTES:
-        return letter.model_copy(update={"value": coarsened(value)})
-    note = f"{letter.message} (kept are its first {MAX_ORIGINAL_BYTES} bytes; all of it stands at its origin)"
-    return letter.model_copy(update={"value": coarsened(value[:MAX_ORIGINAL_BYTES]), "message": note})
+    """Coarsened first and cut then: coarsening can make bytes longer."""
+    key = None if letter.key is None else letter.key[:MAX_KEY_BYTES]
+    if letter.value is None:
+        return letter.model_copy(update={"key": key})
+    value, message = coarsened(letter.value), letter.message
+    if len(value) > MAX_ORIGINAL_BYTES:
+        value = value[:MAX_ORIGINAL_BYTES]
+        message += f" (kept are its first {MAX_ORIGINAL_BYTES} bytes; all of it stands at its origin)"
+    return letter.model_copy(update={"key": key, "value": value, "message": message})

@@ -10,12 +10,16 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from schemas.event import Millis
-from streams.engine.inbox import Inbox, RawRecord
+from streams.clock import wall_millis
+from streams.engine.inbox import UNREADABLE, Inbox, RawRecord
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
+Headers = tuple[tuple[str, bytes | None], ...]
+
 POLL_MS = 50
+STEP_SECONDS = 0.3
 FULL_SECONDS = 0.005
 """How soon to look again when every inbox is full."""
 
@@ -120,9 +124,37 @@ class Source:
             log.warning("fetch: %s", failed)
             await asyncio.sleep(0.1)
             return
+        except UnicodeDecodeError:
+            await self._step_over_unreadable(consumer)
+            return
         for partition, records in fetched.items():
             self._put(partition, records)
         await self._note_progress(consumer)
+
+    async def _step_over_unreadable(self, consumer: AIOKafkaConsumer) -> None:
+        """aiokafka cannot read a record whose header names are not UTF-8, and loses what it read along with it.
+
+        So everything is read again from where it was put, record by record where the bad one lies; in its place
+        stands one that the touchpoint's agent refuses.
+        """
+        for partition in consumer.assignment():
+            consumer.seek(partition, self._next[partition])
+        for partition in consumer.assignment():
+            while partition not in self._full_inboxes:
+                try:
+                    found = await asyncio.wait_for(consumer.getone(partition), STEP_SECONDS)
+                except TimeoutError:
+                    break
+                except UnicodeDecodeError:
+                    offset = await consumer.position(partition)
+                    self._readings[partition.partition].inboxes[partition.topic].put(
+                        [RawRecord(offset, wall_millis(), None, None, UNREADABLE)]
+                    )
+                    self._next[partition] = offset + 1
+                    consumer.seek(partition, offset + 1)
+                    break
+                self._put(partition, [found])
+        self._changed.set()
 
     async def _wait_for_change(self) -> None:
         timeout = FULL_SECONDS if self._full_inboxes else None
@@ -142,7 +174,7 @@ class Source:
         reading = self._readings[partition.partition]
         inbox = reading.inboxes[partition.topic]
         inbox.put(
-            RawRecord(record.offset, record.timestamp, record.key, record.value, record.headers)
+            RawRecord(record.offset, record.timestamp, record.key, record.value, _ours(record.headers))
             for record in records
         )
         self._next[partition] = records[-1].offset + 1
@@ -198,3 +230,8 @@ class Source:
                         f"begins at {beginning}: records were lost to retention, or the topic was made anew"
                     )
                 )
+
+
+def _ours(headers: Headers) -> Headers:
+    """The headers that Pulpero reads; others would only take memory."""
+    return tuple(each for each in headers if each[0].startswith("pulpero")) if headers else ()

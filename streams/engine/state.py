@@ -18,6 +18,9 @@ from streams.metrics import Tally
 from streams.triggers.circumstances import Circumstances
 from streams.triggers.feeds import FeedHistory, FeedTracker
 
+RINGS = 500
+"""Timers fired before other tasks get their turn."""
+
 
 class TaskState:
     """Rows, time and versions of one task. Everything here can be rebuilt from the changelog.
@@ -37,6 +40,7 @@ class TaskState:
         self.offsets: dict[str, int] = {}
         self.stream_time: Millis = 0
         self.timer_clock: Millis = 0
+        self._rings_left = 0
         self.poison: dict[RecordId | TimerId, ReasonCode] = {}
         """What must not be processed again, and the reason its dead letter gives."""
 
@@ -71,43 +75,58 @@ class TaskState:
         return feeds
 
     def advance(self, batch: Batch, count: int) -> None:
-        """Take up to `count` more items of the batch.
+        """Take up to `count` more items of the batch, and fire at most RINGS timers; to be called until it is done.
 
         For each: the timer clock moves to what it will be with this event; every timer due by then fires; then
         the event is folded; a timer that the fold sets at or behind the clock fires at once.
         """
+        self._rings_left = RINGS
         for item in batch.items[batch.done : batch.done + count]:
             batch.current = (item.topic, item.offset)
             if isinstance(item, Arrival):
-                self._take(item, batch)
+                row = self.store.row(item.key)
+                refusal = self._refusal(item, row)
+                if refusal is None and not self._move_time(item.at, batch):
+                    return
+                self._take(item, row, refusal, batch)
             elif isinstance(item, Tick):
-                self._move_time(item.at, batch)
+                if not self._move_time(item.at, batch):
+                    return
             else:
                 self._refuse(item, batch)
             self.offsets[item.topic] = item.offset + 1
             batch.done += 1
         batch.current = None
 
-    def advance_clock(self, to: Millis, batch: Batch) -> None:
-        """Move the timer clock alone (a live, caught-up task: wall time less grace) and fire what is due."""
-        if to > self.timer_clock:
-            self._ring_until(to, batch)
-            self.timer_clock = to
+    def advance_clock(self, to: Millis, batch: Batch) -> bool:
+        """Move the timer clock alone (a live, caught-up task: wall time less grace) and fire what is due.
 
-    def _take(self, arrival: Arrival, batch: Batch) -> None:
+        False if RINGS were not enough: call it again.
+        """
+        self._rings_left = RINGS
+        if to > self.timer_clock:
+            if not self._ring_until(to, batch):
+                return False
+            self.timer_clock = to
+        return True
+
+    def _take(
+        self,
+        arrival: Arrival,
+        row: Customer | None,
+        refusal: tuple[ReasonCode, str] | None,
+        batch: Batch,
+    ) -> None:
         feed = (arrival.touchpoint, arrival.event.source)
         tally = self.tally
         tally.consumed[feed] += 1
         tally.newest[feed] = arrival.appended_at
         if extra := unknown_fields(arrival.event):
             tally.unknown_fields[arrival.event.source] += extra
-        row = self.store.row(arrival.key)
-        reason = self._refusal(arrival, row)
-        if reason is not None:
-            batch.letters.append(_letter(self.task, arrival, *reason))
-            tally.dead[arrival.touchpoint, arrival.event.source, reason[0]] += 1
+        if refusal is not None:
+            batch.letters.append(_letter(self.task, arrival, *refusal))
+            tally.dead[arrival.touchpoint, arrival.event.source, refusal[0]] += 1
             return
-        self._move_time(arrival.at, batch)
         is_new = row is None
         row = row or self.store.new_row(arrival.key)
         before = len(batch.effects.actions)
@@ -147,26 +166,35 @@ class TaskState:
         self.tally.consumed[refused.touchpoint, letter.source] += 1
         self.tally.dead[refused.touchpoint, letter.source, letter.reason] += 1
 
-    def _move_time(self, at: Millis, batch: Batch) -> None:
-        """Stream time and timer clock become what they are with an event of this time; due timers fire."""
+    def _move_time(self, at: Millis, batch: Batch) -> bool:
+        """Stream time and timer clock become what they are with an event of this time; due timers fire.
+
+        False if RINGS were not enough to get there.
+        """
         if at <= self.stream_time:
-            return
+            return True
         clock = at - self.circumstances.policy.time.grace
         if clock > self.timer_clock:
-            self._ring_until(clock, batch)
+            if not self._ring_until(clock, batch):
+                return False
             self.timer_clock = clock
         self.stream_time = at
+        return True
 
-    def _ring_until(self, until: Millis, batch: Batch) -> None:
+    def _ring_until(self, until: Millis, batch: Batch) -> bool:
         """Fire every timer due by then, whosever it is, in (due, customer, timer id) order."""
         next_due = self.store.next_due
         while (found := next_due(until)) is not None:
+            if not self._rings_left:
+                return False
+            self._rings_left -= 1
             due, key = found
             row = self.store.row(key)
             assert row is not None, "a scheduled timer without its row"
             self._ring(key, row, due, batch)
             self.store.schedule(key, row)
             batch.fired.append(due)
+        return True
 
     def _ring_row(self, key: bytes, row: Customer, batch: Batch) -> None:
         """Fire this customer's timers at or behind the clock."""
@@ -180,9 +208,11 @@ class TaskState:
         """
         others = {timer for timer, at in row.timers.items() if at <= due}
         timer_id = min(timer for timer in others if row.timers[timer] == due)
+        others.discard(timer_id)
         outer, batch.current = batch.current, (key, timer_id)
         del row.timers[timer_id]
         batch.rows[key] = row
+        batch.rung[key] = timer_id
         if self.poison and (key, timer_id) in self.poison:
             batch.letters.append(_timer_letter(self.task, key, timer_id, due))
         else:

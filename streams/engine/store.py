@@ -80,15 +80,11 @@ class Store:
         self._rebuild_heap()
 
     def put_restored(self, key: bytes, packed: bytes | None) -> None:
-        """Take one changelog record: the newest wins, None deletes. Call `finish_restore` at the end."""
+        """Take one changelog record: the newest wins, None deletes. `forget` follows at the end."""
         if packed is None:
             self.packed.pop(key, None)
         else:
             self.packed[key] = packed
-
-    def finish_restore(self) -> None:
-        """Make the heap from the restored rows' prefixes."""
-        self.forget()
 
     @property
     def open_timers(self) -> int:

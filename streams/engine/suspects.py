@@ -39,6 +39,10 @@ class Suspects:
         log.error("batch failed", extra={"task": self._task, "record": _without_key(suspect)}, exc_info=cause)
         if not isinstance(failure, Culprit) or suspect is None:
             return True
+        if failure.reason == "row_too_large":
+            # The customer's doing and not ours: that record alone is left out, at once.
+            self._poison[suspect] = failure.reason
+            return False
         if suspect == self._last:
             self._poison[suspect] = failure.reason
             self._metrics.poison.inc()

@@ -25,6 +25,7 @@ from streams.clock import wall_millis
 from streams.engine.batch import Batch
 from streams.engine.changelog import Changelog
 from streams.engine.commit import Transaction
+from streams.engine.inbox import BEGINNING_OF_TIME
 from streams.engine.intake import Intake
 from streams.engine.journal import Journal
 from streams.engine.lease import Lease, LeaseLost
@@ -32,7 +33,6 @@ from streams.engine.merge import Merge
 from streams.engine.outputs import Outputs
 from streams.engine.source import InputLost, Reading, Source
 from streams.engine.state import TaskState
-from streams.engine.store import packed_rows
 from streams.engine.suspects import Suspects, TaskBroken
 from streams.engine.task_row import TaskRow
 from streams.engine.versions import Versions
@@ -44,8 +44,9 @@ log = logging.getLogger(__name__)
 
 MAX_OPENINGS = 3
 FRESH_MS = 2_000
-"""A task is caught up only by a fetch that is not older."""
+"""Live, a topic has ended and a task is caught up only by a fetch that is not older."""
 VERSIONS_SECONDS = 0.05
+MODELS_SECONDS = 10.0
 WATERMARK_SECONDS = 10.0
 
 T = TypeVar("T")
@@ -69,6 +70,10 @@ class Surroundings:
     threads: Executor
     committed: Callable[[Batch], Awaitable[None]]
     """Shows committed batches to the agents that asked for them."""
+
+
+class OpeningGivenUp(Exception):
+    """The task is not wanted any more while it opens."""
 
 
 class Task:
@@ -119,6 +124,8 @@ class Task:
             except LeaseLost as lost:
                 log.warning("lease not confirmed", extra={"task": self.number}, exc_info=lost)
                 break
+            except OpeningGivenUp:
+                break
             except InputLost:
                 raise
             except Exception as failure:
@@ -157,8 +164,7 @@ class Task:
         )
         await self._in_thread(self._transaction.open)
         row = await self._changelog.restore(self._note_restored)
-        while not self._with.versions.has_reached(row.model_versions):
-            await asyncio.sleep(VERSIONS_SECONDS)
+        await self._await_models(row)
         self.state.load(row)
         self._journal.open(row)
         topics = surroundings.decoders
@@ -179,6 +185,17 @@ class Task:
             },
         )
 
+    async def _await_models(self, row: TaskRow) -> None:
+        """A task does not score with older models than before, unless they do not come: made anew, say."""
+        deadline = monotonic() + MODELS_SECONDS
+        while not self._with.versions.has_reached(row.model_versions):
+            if not self._is_wanted:
+                raise OpeningGivenUp
+            if monotonic() > deadline:
+                log.error("models are older than the task's last", extra={"task": self.number})
+                return
+            await asyncio.sleep(VERSIONS_SECONDS)
+
     async def _close(self) -> None:
         self.is_open = False
         self._with.source.remove(self.number)
@@ -191,7 +208,9 @@ class Task:
         if self.phase != "merge":
             self._enter("merge")
         # 1. to 3.
-        batch = Batch(await self._intake.take(self._with.settings.batch_records, self.state.poison))
+        settings = self._with.settings
+        since = wall_millis() - FRESH_MS if settings.time == "live" else BEGINNING_OF_TIME
+        batch = Batch(await self._intake.take(settings.batch_records, self.state.poison, since))
         clock = self._wall_clock()
         if not batch.items and (clock is None or not self._has_to_tick(clock)):
             if not self._intake.is_held_up:
@@ -207,7 +226,7 @@ class Task:
             return False
         # 6. to 8.
         self._enter("commit")
-        await self._write(batch, self._journal.record(batch, by_wall_clock=clock is not None))
+        await self._write(batch, self._journal.record(batch))
         return True
 
     async def _advance(self, batch: Batch, clock: Millis | None) -> None:
@@ -234,8 +253,7 @@ class Task:
     def _commit(
         self, transaction: Transaction, batch: Batch, journal: dict[str, object] | None, progress: TaskRow
     ) -> tuple[dict[bytes, bytes], int]:
-        rows = packed_rows(batch.rows)
-        self._with.outputs.check(batch, rows)
+        rows = self._with.outputs.pack(batch)
         return rows, transaction.commit([*self._with.outputs.records(batch, rows, journal, progress)])
 
     def _count(self, batch: Batch, visible_at: Millis, seconds: float) -> None:
@@ -275,6 +293,8 @@ class Task:
         self._intake.wake()
 
     def _note_restored(self, read: int, remaining: int) -> None:
+        if not self._is_wanted:
+            raise OpeningGivenUp
         self.since = monotonic()
         self._with.metrics.restored_rows.inc(read)
         self._with.metrics.restore_remaining.labels(str(self.number)).set(remaining)

@@ -3,7 +3,7 @@
 from schemas.customer import CartItem, OrderItem
 from schemas.event import Product
 
-_PIECES_MAX = 1e6
+_PIECES_MIN, _PIECES_MAX = 0.001, 1e6
 
 
 def product_of(item: CartItem | OrderItem) -> Product:
@@ -13,5 +13,5 @@ def product_of(item: CartItem | OrderItem) -> Product:
         name=item.name,
         category=item.category,
         price=item.price,
-        quantity=min(item.quantity, _PIECES_MAX) or 1.0,
+        quantity=max(_PIECES_MIN, min(item.quantity, _PIECES_MAX)) if item.quantity else 1.0,
     )

@@ -130,7 +130,7 @@ def _business_key(order: Order, items: Sequence[OrderItem], news: News) -> Busin
     if news.category != "marketing":
         return BusinessKey(kind="order", id=order.order_id)
     dearest = max(items, key=lambda item: (item.price or 0.0) * item.quantity)
-    return BusinessKey(kind="item", id=f"{order.order_id}:{dearest.item_id}")
+    return BusinessKey(kind="item", id=orders.item_name(order.order_id, dearest.item_id))
 
 
 def _is_unfinished(row: Customer, order: Order) -> bool:

@@ -130,12 +130,12 @@ def _set_timer(row: Customer, timer_id: str, due: Millis) -> None:
 
 
 def _named(row: Customer, business_key: str) -> Order | None:
-    """The order of `order:<order id>` or of `item:<order id>:<item id>`; both ids may hold colons."""
+    """The order of `order:<order id>` or of `item:<order id>:<item id>` (`orders.item_name`)."""
     kind, _, name = business_key.partition(":")
     if kind == "order":
         return orders.find(row, name)
     for order in row.orders:
-        if any(name == f"{order.order_id}:{item.item_id}" for item in order.items):
+        if any(name == orders.item_name(order.order_id, item.item_id) for item in order.items):
             return order
     return None
 

@@ -1,7 +1,8 @@
 """Replenishment: a product that the customer buys again and again runs out at the customer's own pace.
 
 A product bought n >= 2 times, q_1 … q_n pieces at t_1 … t_n, lasts (t_n - t_1) / (q_1 + … + q_(n-1)) a piece,
-so what was bought last is used up at t_n + q_n times that. Only the orders that the row keeps are known.
+so what was bought last is used up at t_n + q_n times that. A supply for more than two years is nobody's habit:
+it is not offered again. Only the orders that the row keeps are known.
 """
 
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ from schemas.customer import MAX_EVIDENCE, Customer, Held, Order, OrderItem
 from schemas.decision import Condition
 from schemas.event import Millis
 from schemas.policy import PostPurchase
+from streams.customers import orders
 from streams.customers.timers import set_timer
 from streams.triggers import spoken
 from streams.triggers.candidate import Candidate
@@ -25,6 +27,7 @@ TIMER = f"post_purchase:{WHAT}"
 _CATEGORY: Category = "marketing"
 _PRIORITY = 35
 _DAY: Millis = 86_400_000
+_LONGEST: Millis = 730 * _DAY
 
 
 class RunsOut(NamedTuple):
@@ -101,9 +104,11 @@ def _runs_out(lines: list[tuple[Order, OrderItem]]) -> RunsOut | None:
     if last.placed_at == first.placed_at:
         return None
     pieces = sum(item.quantity for _, item in lines[:-1])
-    pace = round((last.placed_at - first.placed_at) * newest.quantity / pieces)
+    pace = (last.placed_at - first.placed_at) * newest.quantity / pieces
+    if pace > _LONGEST:
+        return None
     evidence = tuple(order.event_id for order, _ in lines[-MAX_EVIDENCE:])
-    return RunsOut(last.placed_at + pace, last, newest, pace, evidence)
+    return RunsOut(last.placed_at + round(pace), last, newest, round(pace), evidence)
 
 
 def _candidate(row: Customer, found: list[RunsOut], now: Millis, circumstances: Circumstances) -> Candidate:
@@ -134,4 +139,4 @@ def _candidate(row: Customer, found: list[RunsOut], now: Millis, circumstances: 
 
 
 def _name(found: RunsOut) -> str:
-    return f"{found.order.order_id}:{found.item.item_id}"
+    return orders.item_name(found.order.order_id, found.item.item_id)

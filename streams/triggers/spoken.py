@@ -20,9 +20,12 @@ _EN_MONTHS = (
 
 
 def local_day(at: Millis, zone: str | None, default_zone: str) -> date:
-    """The calendar day of a moment where the customer is; an unknown zone counts as none given."""
+    """The calendar day of a moment where the customer is; an unknown zone counts as none given.
+
+    Whatever comes after the last day but one of the calendar is on that day.
+    """
     tz = (zone and _zone(zone)) or _zone(default_zone) or UTC
-    return (_EPOCH + timedelta(milliseconds=at)).astimezone(tz).date()
+    return (_EPOCH + timedelta(milliseconds=min(at, _LAST))).astimezone(tz).date()
 
 
 def day(value: date) -> Bilingual:
@@ -65,3 +68,4 @@ def _zone(name: str) -> ZoneInfo | None:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST: Millis = (datetime(9999, 12, 30, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)

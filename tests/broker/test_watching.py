@@ -17,11 +17,12 @@ from schemas.action import Action, Bilingual, BusinessKey, Content, moment, to_k
 from schemas.customer import Customer, Identity, Order, OrderItem, Purchases, pack
 from schemas.dead_letter import DeadLetter, Origin, ReasonCode
 from schemas.decision import Condition, Decision, GateOutcome
-from schemas.topics import DEAD_LETTERS, changelog
-from streams.cli import dlq, explain, tail
+from schemas.topics import DEAD_LETTERS, REFERENCE, changelog
+from streams.cli import actions, dlq, explain, tail
 from streams.engine.commit import OutputRecord
 from streams.engine.outputs import dead_letter
 from streams.engine.partitions import partition_of
+from streams.engine.task_row import TASK_ROW_KEY, TaskRow, pack_task_row
 from streams.settings import Settings
 from tests.broker.reading import Reader
 
@@ -56,9 +57,17 @@ class Shop:
         else:
             self._producer.abort_transaction(10)
 
+    def write_task_row(self, packed: bytes) -> None:
+        """The task row of every task, as a batch would write it."""
+        self._producer.begin_transaction()
+        for number in range(self.settings.partitions):
+            topic = changelog(self.settings.app_id)
+            self._producer.produce(topic, key=TASK_ROW_KEY, value=packed, partition=number)
+        self._producer.commit_transaction(10)
+
     def run(self, *arguments: str) -> Result:
         commands = typer.Typer()
-        for module in (tail, dlq, explain):
+        for module in (actions, tail, dlq, explain):
             module.register(commands)
         return CliRunner().invoke(commands, list(arguments))
 
@@ -140,11 +149,11 @@ def test_tail_shows_what_was_committed_and_nothing_that_was_aborted(shop: Shop) 
     assert {line["type"] for line in lines} == {"pulpero.action.v1"}
 
 
-def test_tails_table_tells_why(shop: Shop) -> None:
+def test_tail_into_a_pipe_is_a_line_a_record_with_tabs(shop: Shop) -> None:
     shop.write([as_record(action(1))])
-    found = shop.run("tail", "actions", "--from-beginning", "--limit", "1")
-    assert "abandonment" in found.stdout
-    assert "cart idle" in found.stdout
+    (line,) = shop.run("tail", "actions", "--from-beginning", "--limit", "1").stdout.splitlines()
+    assert line.split("\t")[1:4] == ["abandonment.cart", "email", "c:42"]
+    assert line.split("\t")[5] == "cart idle for 60 min"
 
 
 def test_tail_ends_cleanly_with_ctrl_c(shop: Shop) -> None:
@@ -188,6 +197,31 @@ def test_explain_tells_row_orders_and_why_by_key_or_any_identifier(shop: Shop) -
     assert "Leche entera" in screen
     assert "carrito" in screen
     assert "cap_reached" in screen.replace("\n", "")
+
+
+def test_explain_counts_from_stream_time_and_leaves_out_what_is_internal(shop: Shop) -> None:
+    topic = changelog(shop.settings.app_id)
+    known = row()
+    known.timers = {"label:d-1": AT + 1, "held:churn_risk:c": AT + 2, "churn_risk:silence": AT + 3}
+    passed = GateOutcome(gate="consent", outcome="passed")
+    seen = (Condition(name="rhythm", value=None, met=False), Condition(name="is_new", value=False, met=True))
+    told = decision(1, "fired", gate=passed).model_copy(update={"conditions": seen})
+    packed = pack_task_row(TaskRow(stream_time=AT + 5 * 86_400_000))
+    shop.write([OutputRecord(topic, b"c:42", pack(known)), decided(told)])
+    shop.write_task_row(packed)
+    screen = shop.run("explain", "c:42").stdout
+    assert "5 days ago" in screen
+    assert "churn_risk:silence" in screen
+    assert "label:" not in screen
+    assert "held:" not in screen
+    assert "rhythm = nothing, is_new = no" in screen
+
+
+def test_resuming_all_ends_every_pause(shop: Shop) -> None:
+    for button in (("pause", "--trigger", "abandonment"), ("pause",), ("resume",)):
+        assert shop.run("actions", *button).exit_code == 0
+    newest = {each.key: each.value for each in Reader(shop.settings.bootstrap, REFERENCE).read()}
+    assert newest == {b"pause/abandonment": None, b"pause/*": None}
 
 
 def test_explain_does_not_know_a_stranger_or_one_who_was_forgotten(shop: Shop) -> None:

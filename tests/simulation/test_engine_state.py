@@ -49,7 +49,8 @@ def _engine_run(entries: Sequence[Entry], size: int, hot_rows: int, crashes: fro
             state.advance(Batch(items[begin : begin + size]), size)
             state.load(unpack_task_row(committed))
         batch = Batch(items[begin : begin + size])
-        state.advance(batch, size)
+        while not batch.is_done:
+            state.advance(batch, size)
         rows = packed_rows(batch.rows)
         committed = pack_task_row(state.task_row())
         state.store.show(rows)

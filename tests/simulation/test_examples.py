@@ -55,7 +55,7 @@ def test_looks_that_announce_nothing_are_recorded_and_learned_from() -> None:
 
     looks = [each for one in task.outputs for each in one.decisions if each.trigger == "churn_risk"]
     assert {(each.outcome, each.reason_code) for each in looks} == {("suppressed", "score_below_threshold")}
-    assert len({each.at for each in looks}) == len(looks) > 10
+    assert len({each.at for each in looks}) == len(looks) > 5
     learned = [each for each in examples(task) if each.model == "churn"]
     assert {each.decided_at for each in learned} <= {each.at for each in looks}
     assert len(learned) >= 8

@@ -5,13 +5,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import typer
 
-from streams.cli.main import build_cli, main
+from streams.cli.commands import build_cli
+from streams.cli.main import main
 from streams.local.program import free_port
 
 EVENT = (
@@ -27,8 +29,9 @@ WITH_KAFKA = (
     "actions pause",
     "actions resume --trigger abandonment",
     "tail actions",
-    "dlq redrive --reason late",
+    "dlq redrive --reason poison",
     "explain c:1",
+    "replay events.jsonl",
     "replay events.jsonl --touchpoint web",
 )
 
@@ -63,6 +66,7 @@ def pulpero(
 ) -> Iterator[Pulpero]:
     monkeypatch.chdir(tmp_path)
     Path("events.jsonl").write_text(EVENT)
+    Path("dreams.jsonl").write_text(EVENT.replace("page_viewed", "dreamt"))
     # Somebody listens there, so that what comes before the first word to Kafka can be seen.
     with socket.create_server(("127.0.0.1", 0)) as listening:
         monkeypatch.setenv("PULPERO_BOOTSTRAP", f"127.0.0.1:{listening.getsockname()[1]}")
@@ -111,13 +115,17 @@ def test_an_unknown_option_is_named(pulpero: Pulpero, command: str) -> None:
         ("explain", "Missing argument"),
         ("dlq redrive", "Missing option '--reason'"),
         ("dlq redrive --reason boredom", "boredom: no such reason"),
+        ("dlq redrive --reason late", "late: these would come back"),
         ("actions pause --trigger boredom", "--trigger boredom: one of abandonment, abandonment.browse"),
         ("actions resume --trigger abandonment.help.form_error", "one of abandonment"),
         ("policy check /no/such", "/no/such: No such file"),
         ("contract check /no/such", "/no/such: No such file"),
         ("replay /no/such", "/no/such: no such file"),
         ("replay events.jsonl --speed slow", "--speed slow"),
-        ("replay events.jsonl", "names no touchpoint"),
+        (
+            "replay dreams.jsonl",
+            "dreams.jsonl:1: the line names no touchpoint and its type tells none; give --",
+        ),
         ("demo --headless", "give it --seconds"),
         ("demo --seconds soon", "--seconds"),
         ("demo --language fr", "'fr' is not one of 'es', 'en'"),
@@ -152,6 +160,25 @@ def test_a_setting_that_is_none_is_named(pulpero: Pulpero, name: str, value: str
     assert ended.err.startswith(f"PULPERO_{name}: ")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("raise ValueError('no till\\nhere')", "store_notes: ValueError: no till here"),
+        ("import no_such_module", "store_notes: ModuleNotFoundError: No module named 'no_such_module'"),
+        ("def register(app):\n    app.no_such_thing()", "store_notes: AttributeError: "),
+    ],
+)
+def test_a_shops_module_that_fails_is_named(
+    pulpero: Pulpero, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+) -> None:
+    Path("store_notes.py").write_text(text)
+    monkeypatch.syspath_prepend(str(Path.cwd()))
+    monkeypatch.delitem(sys.modules, "store_notes", raising=False)
+    ended = pulpero("worker", PULPERO_AGENTS='["store_notes"]')
+    is_refused(ended, f"PULPERO_AGENTS: {said}", 2)
+    sys.modules.pop("store_notes", None)
+
+
 def test_a_policy_that_is_none_is_named_with_line_and_field(pulpero: Pulpero) -> None:
     Path("policy.yaml").write_text('version: "1"\ntime:\n  grace: soon\n')
     ended = pulpero("worker", PULPERO_POLICY="policy.yaml")
@@ -182,6 +209,26 @@ def test_a_group_alone_prints_its_help_and_nothing_else(pulpero: Pulpero, group:
     assert ended.code == 2
     assert "Usage: " in ended.out
     assert ended.err == ""
+
+
+def test_the_version_is_told(pulpero: Pulpero) -> None:
+    assert pulpero("--version") == (0, f"pulpero {version('pulpero')}\n", "")
+
+
+def test_ctrl_c_while_it_starts_leaves_no_traceback(
+    pulpero: Pulpero, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("streams.cli.commands.run", interrupted)
+    assert pulpero("worker") == (130, "", "")
+
+
+def test_no_command_but_the_worker_loads_what_only_the_worker_needs() -> None:
+    said = "import sys, streams.cli.commands; print({'faust', 'river', 'scipy'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True)
+    assert found.stdout == "set()\n", found
 
 
 def test_python_m_streams_is_the_command_too() -> None:

@@ -47,6 +47,17 @@ def test_each_bad_line_is_named_with_its_field_and_reason(app: typer.Typer) -> N
     assert said[-1].startswith("1 good, 3 refused")
 
 
+def test_a_line_may_name_its_touchpoint_as_for_a_replay(app: typer.Typer) -> None:
+    paid = line("orders/order_paid")
+    lines = [f'{{"touchpoint": "{name}", "event": {paid}}}' for name in ("orders", "web", "fax")]
+    result = CliRunner().invoke(app, ["contract", "check", "-"], input="\n".join(lines))
+    assert result.exit_code == 1
+    said = result.stdout.splitlines()
+    assert said[0].startswith("line 2: /type: unknown_type: ")
+    assert said[1] == "line 3: /touchpoint: there is no touchpoint fax here"
+    assert said[-1].startswith("1 good, 2 refused")
+
+
 def test_one_touchpoint_takes_no_others_events(app: typer.Typer) -> None:
     run = ["contract", "check", "-", "--touchpoint", "web"]
     result = CliRunner().invoke(app, run, input=line("orders/order_paid"))

@@ -131,6 +131,21 @@ def test_without_a_terminal_the_suggestions_are_said_once_and_figures_now_and_th
         lines.show(view(busy(), float(seconds), "c:16098" if seconds > 2 else None))
     said = out.getvalue().splitlines()
     assert said[0].startswith("Try meanwhile")
-    assert [each.strip() for each in said[1:6]] == list(suggestions(ENVIRONMENT, "c:16098"))
-    assert len(said) == 8
-    assert "32,866 events" in said[6]
+    assert [each.strip() for each in said[1:7]] == list(suggestions(ENVIRONMENT, "c:16098"))
+    assert len(said) == 9
+    assert "32,866 events" in said[7]
+
+
+def test_while_something_is_paused_screen_and_lines_say_so() -> None:
+    held = view(busy(), 10.0)._replace(
+        scrape=Scrape(1, Quantiles(None, None, 0), Quantiles(None, None, 0), ("*", "abandonment"))
+    )
+    out = io.StringIO()
+    console = Console(file=out, width=100, height=24, force_terminal=True, color_system=None)
+    screen = Screen(console, ENVIRONMENT, "en", 86_400)
+    screen._view = held
+    console.print(screen)
+    assert "PAUSED: all triggers, abandonment" in out.getvalue()
+    assert "PAUSED" not in "".join(printed(100, 24, busy()))
+    Lines(Console(file=out, width=40), ENVIRONMENT).show(held)
+    assert out.getvalue().endswith("; paused: all triggers, abandonment\n")

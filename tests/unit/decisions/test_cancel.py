@@ -8,6 +8,7 @@ from schemas.action import ActionCancelled, moment
 from schemas.customer import Cart, Contact, Customer, Order, OrderItem, Permission
 from schemas.event import Event, Millis
 from schemas.touchpoints import consent, messages, orders
+from streams.customers.orders import item_name
 from streams.decisions import cancel
 from streams.decisions.effects import Effects
 from tests.unit.decisions.builders import AT, DAY, HOUR, arrival, contact, customer
@@ -161,3 +162,15 @@ def test_a_cancelled_item_silences_only_its_own() -> None:
     cancelled_by(row, order_cancelled(item_id="i2"))
 
     assert [each.status for each in row.contacts] == ["emitted", "emitted", "cancelled"]
+
+
+def test_a_cancelled_order_silences_no_order_whose_id_begins_alike() -> None:
+    names = [item_name("o1", "x:i1"), item_name("o1:x", "i1"), item_name("o1%3Ax", "i1")]
+    row = with_contacts(*(about("post_purchase.cross_sell", f"item:{name}") for name in names))
+
+    cancelled_by(row, order_cancelled(item_id="x"))
+    assert [each.status for each in row.contacts] == ["emitted"] * 3
+    cancelled_by(row, order_cancelled(order_id="o1:x"))
+    assert [each.status for each in row.contacts] == ["emitted", "cancelled", "emitted"]
+    cancelled_by(row, order_cancelled())
+    assert [each.status for each in row.contacts] == ["cancelled", "cancelled", "emitted"]

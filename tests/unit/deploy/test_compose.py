@@ -7,7 +7,7 @@ import pytest
 import typer.main
 import yaml
 
-from streams.cli.main import build_cli
+from streams.cli.commands import build_cli
 from streams.local.kafka import VERSION as KAFKA_VERSION
 from streams.settings import Settings
 from tests.unit.deploy.compose_schema import Compose, Service

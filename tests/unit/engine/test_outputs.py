@@ -59,6 +59,18 @@ def test_a_row_over_the_limit_names_the_last_event_that_made_it_so() -> None:
         }
     )
     arrivals = [Arrival(event, 1, "web", "touchpoints.web", offset, b"c:1", 1) for offset in (4, 5)]
+    batch = Batch([], applied=arrivals, rows={b"c:1": Customer("c:1")})
     with pytest.raises(Culprit) as caught:
-        Outputs("log", 10).check(Batch([], applied=arrivals), {b"c:1": b"x" * 11})
+        Outputs("log", 10).pack(batch)
     assert (caught.value.at, caught.value.reason) == (("touchpoints.web", 5), "row_too_large")
+    batch.applied.clear()
+    batch.rung[b"c:1"] = "churn_risk:silence"
+    with pytest.raises(Culprit) as caught:
+        Outputs("log", 10).pack(batch)
+    assert caught.value.at == (b"c:1", "churn_risk:silence")
+
+
+def test_a_letter_fits_into_a_record_whatever_its_key_and_however_its_value_grows() -> None:
+    hostile = _letter(b'{"lat":[' + b"1," * 230_000 + b"1]}").model_copy(update={"key": b"k" * 760_000})
+    record = dead_letter(hostile)
+    assert len(record.value or b"") + len(record.key or b"") < 900_000

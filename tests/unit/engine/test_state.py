@@ -113,7 +113,7 @@ def test_a_timer_that_sets_itself_at_once_again_is_a_fault_and_not_a_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def ring(row: object, timer: str, due: Millis, *_: object) -> None:
-        row.timers["x:again"] = due  # type: ignore[attr-defined]
+        row.timers[timer] = due  # type: ignore[attr-defined]
 
     monkeypatch.setattr(advance, "ring", ring)
     state = _state()

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from streams.local.adapters import adapter_of
+from schemas.touchpoints import BUILT_IN
+from streams.local.adapters import adapter_of, jsonl
 from streams.local.adapters.adapter import NotReadable, Options
 from streams.local.replayed import Replayed
 from streams.local.sources import of_files
@@ -192,6 +193,12 @@ def test_json_lines_name_their_touchpoint_or_take_the_one_given(tmp_path: Path) 
         ("web", "c:1", event),
     ]
     assert skipped == {"empty lines": 1}
+
+
+def test_a_bare_json_line_is_of_the_touchpoint_that_has_its_type(tmp_path: Path) -> None:
+    event = {"event_time": "2026-01-01T00:00:00Z", "customer_id": "1", "type": "order_paid"}
+    ((found,), _) = read(lines(tmp_path, event), Options(owners=jsonl.owners(BUILT_IN)))
+    assert found.touchpoint == "orders"
 
 
 def test_a_segment_line_has_its_key_and_time(tmp_path: Path) -> None:

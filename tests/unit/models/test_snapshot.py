@@ -1,7 +1,9 @@
 """Snapshots: checked data in chunks, the manifest last; what does not fit is refused with its reason."""
 
 import json
+import math
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -127,6 +129,33 @@ def test_parameters_and_features_must_be_as_many() -> None:
     short = msgspec.structs.replace(snapshot(), features=("a", "b"))
     with pytest.raises(SnapshotRefusedError, match="differ in number"):
         from_records(to_records(short))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"weights": [math.nan, 0.0, 0.0]},
+        {"means": [0.0, math.inf, 0.0]},
+        {"intercept": -math.inf},
+        {"variances": [1.0, 1.0, -1e-9]},
+        {"variances": [math.nan, 1.0, 1.0]},
+        {"squared_gradients": [-1.0, 0.0, 0.0]},
+        {"counts": [3, -1, 3]},
+        {"iterations": -1},
+        {"scored": [(True, 1.5)]},
+        {"decided": [(False, math.nan)]},
+        {"next_offsets": {0: -1}},
+        {"version": -1},
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(changes: dict[str, Any]) -> None:
+    good = snapshot()
+    whole = {name: value for name, value in changes.items() if name in Snapshot.__struct_fields__}
+    learned = {name: value for name, value in changes.items() if name not in whole}
+    parameters = msgspec.structs.replace(good.parameters, **learned)
+    senseless = msgspec.structs.replace(good, parameters=parameters, **whole)
+    with pytest.raises(SnapshotRefusedError, match="no learning leaves behind"):
+        from_records(to_records(senseless))
 
 
 def test_another_river_is_refused_for_learning() -> None:

@@ -79,7 +79,9 @@ BAD_VALUES: list[tuple[str, bytes | None, str, str]] = [
     ("a negative price", encoded(product=product(price=-1)), "invalid_value", "/product/price"),
     ("a huge price", encoded(product=product(price=1e300)), "invalid_value", "/product/price"),
     ("no quantity at all", encoded(product=product(quantity=0)), "invalid_value", "/product/quantity"),
+    ("a dust of a quantity", encoded(product=product(quantity=1e-9)), "invalid_value", "/product/quantity"),
     ("a moment without offset", encoded(event_time="2026-03-02T10:15:30"), "invalid_value", "/event_time"),
+    ("a moment that means never", encoded(event_time="9999-12-31T23:59:59Z"), "invalid_value", "/event_time"),
     ("a moment before 1970", encoded(event_time="1969-12-31T23:59:59Z"), "invalid_value", "/event_time"),
     ("a record over the limit", encoded(title="x" * MAX_BYTES), "too_large", ""),
 ]

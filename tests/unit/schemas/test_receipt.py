@@ -12,5 +12,9 @@ def test_a_header_that_is_no_moment_is_passed_over(value: bytes) -> None:
     assert received_at([("pulpero-received-at", value)], 9_000) == 9_000
 
 
+def test_a_header_without_a_value_is_passed_over() -> None:
+    assert received_at([("pulpero-received-at", None)], 9_000) == 9_000
+
+
 def test_nothing_is_received_after_it_was_appended() -> None:
     assert received_at([receipt(10_000)], 9_000) == 9_000

@@ -206,6 +206,14 @@ class TestReplenishment:
         shop = ordered(Shop(), product("coffee"))
         assert "post_purchase:replenishment" not in shop.row.timers
 
+    def test_what_lasts_longer_than_two_years_is_never_used_up(self) -> None:
+        shop = ordered(Shop(), product("coffee", quantity=0.001), order_id="a")
+        ordered(shop, product("coffee", quantity=0.074), order_id="b", after=10 * DAY)
+        assert "post_purchase:replenishment" not in shop.row.timers
+        ordered(shop, product("tea", quantity=1), order_id="c", after=10 * DAY)
+        ordered(shop, product("tea", quantity=73), order_id="d", after=20 * DAY)
+        assert shop.row.timers["post_purchase:replenishment"] == START + 750 * DAY
+
     def test_what_was_held_is_dropped_once_it_was_bought_again(self) -> None:
         shop = ordered(Shop(), product("coffee"), order_id="a")
         ordered(shop, product("coffee"), order_id="b", after=10 * DAY)

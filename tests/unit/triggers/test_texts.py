@@ -70,6 +70,13 @@ def test_a_day_is_the_customer_s_and_an_unknown_zone_is_the_shop_s() -> None:
         assert spoken.local_day(midnight, unknown, "nowhere") == date(2023, 11, 15)
 
 
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "Etc/GMT+12", None])
+def test_a_moment_at_the_calendar_s_end_has_a_day(zone: str | None) -> None:
+    end = 253_402_300_799_000  # 9999-12-31T23:59:59Z
+    assert spoken.local_day(end, zone, "UTC").year == 9999
+    assert spoken.local_day(2**63, zone, "UTC").year == 9999
+
+
 def test_days_are_said_once_and_in_order() -> None:
     said = spoken.days([date(2024, 9, 2), date(2024, 8, 14), date(2024, 9, 2)])
     assert said == Bilingual(es="14 de agosto y 2 de septiembre", en="14 August and 2 September")
