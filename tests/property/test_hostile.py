@@ -25,14 +25,16 @@ from streams.triggers.feeds import FeedTracker
 START: Millis = 1_700_000_000_000
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 RECORD_BYTES = 1_000_000
+LONG = "a long text"
+"""Stands for one of the longest that there may be, so that what is drawn stays short."""
 POLICY = Policy(version="t")
-DECODERS = {each.name: Decoder(each, 1 << 20) for each in BUILT_IN}
+DECODERS = {each.name: Decoder(each, 1 << 22) for each in BUILT_IN}
 
 _IDS = st.sampled_from(["a", "a:b", "b:c", "c", "%3A", "é" * 128, "\0", "~1/", "😀:"])
 _MAYBE = st.none() | _IDS
 _PIECES = st.sampled_from([0.001, 0.002, 1, 3, 7.1, 1e6])
 _MONEY = st.sampled_from([0, 5e-324, 1e-9, 9.99, 1e9])
-_TEXTS = st.sampled_from(["", "n", "{x}", "😀" * 1024, "\0\u202e"])
+_TEXTS = st.sampled_from(["", "n", "{x}", LONG, "\0\u202e"])
 _DATES = st.sampled_from(
     [
         "1970-01-01T00:00:00Z",
@@ -60,11 +62,15 @@ _PRODUCTS = st.fixed_dictionaries(_PRODUCT_FIELDS)
 _LINES = st.fixed_dictionaries({**_PRODUCT_FIELDS, "item_id": _MAYBE, "promised_at": st.none() | _DATES})
 
 
-def _many(each: st.SearchStrategy[Any], least: int) -> st.SearchStrategy[list[Any]]:
-    """A few of them, or one of them very often (ids alike) or as often under other ids."""
+def _many(each: st.SearchStrategy[Any], least: int) -> st.SearchStrategy[Any]:
+    """A few of them; or one, to be repeated under the same id, or (`numbered`) under as many ids."""
     few = st.lists(each, min_size=least, max_size=3)
-    numbered = each.map(lambda one: [{**one, "product_id": f"{n}:{n}", "item_id": f"{n}"} for n in range(70)])
-    return st.one_of(few, few, each.map(lambda one: [one] * 70), numbered)
+    return st.one_of(few, few, each, each.map(lambda one: {**one, "numbered": True}))
+
+
+def _repeated(one: dict[str, Any]) -> list[dict[str, Any]]:
+    ids = [{"product_id": f"{n}:{n}", "item_id": f"{n}"} if "numbered" in one else {} for n in range(70)]
+    return [{**one, **names} for names in ids]
 
 
 _FIELDS: dict[str, st.SearchStrategy[Any]] = {
@@ -95,18 +101,16 @@ def _kinds() -> list[tuple[str, str, st.SearchStrategy[dict[str, Any]]]]:
     return found
 
 
+_KINDS = [each for each in _kinds() for _ in range(8 if each[1] == "order_placed" else 1)]
 _STEPS = [0, 1, 1_000, 10 * MINUTE, HOUR, DAY, 20 * DAY, 400 * DAY, -1, -MINUTE, -DAY]
 
 
 @st.composite
 def _payloads(draw: st.DrawFn) -> tuple[str, Millis, dict[str, Any]]:
-    touchpoint, type_, fields = draw(st.sampled_from(_kinds_known))
+    touchpoint, type_, fields = draw(st.sampled_from(_KINDS))
     common = {"type": type_, "source": draw(_IDS), "session_id": draw(_MAYBE), "context": draw(_CONTEXTS)}
     sent = {"sent_at": draw(_DATES)} if draw(st.integers(0, 9)) == 0 else {}
     return touchpoint, draw(st.sampled_from(_STEPS)), {**draw(fields), **common, **sent}
-
-
-_kinds_known = _kinds()
 
 
 def _state() -> TaskState:
@@ -124,8 +128,10 @@ def _arrival(number: int, touchpoint: str, at: Millis, fields: dict[str, Any], c
     payload = {
         **{"event_id": f"e{number}", "event_time": moment(at).isoformat(), "customer_id": customer},
         **fields,
+        **{name: _repeated(of) for name in ("items", "products") if isinstance(of := fields.get(name), dict)},
     }
-    key, value = f"c:{customer}".encode(), json.dumps(payload).encode()
+    text = json.dumps(payload).replace(LONG, "😀" * 1_024)
+    key, value = f"c:{customer}".encode(), text.encode()
     event = DECODERS[touchpoint].decode(key, value)
     assert isinstance(event, Event), event
     topic = f"touchpoints.{touchpoint}"
@@ -144,7 +150,7 @@ def _written(state: TaskState, batch: Batch) -> None:
     state.store.show(rows)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(_payloads(), min_size=1, max_size=40), _IDS, st.integers(1, 8))
 def test_whatever_the_contract_lets_in_a_task_takes(
     payloads: list[tuple[str, Millis, dict[str, Any]]], customer: str, size: int
@@ -154,7 +160,7 @@ def test_whatever_the_contract_lets_in_a_task_takes(
         at += after
         arrivals.append(_arrival(number, touchpoint, at, fields, customer if number % 4 else "other"))
     for begin in range(0, len(arrivals), size):
-        batch = Batch(arrivals[begin : begin + size])
+        batch = Batch([*arrivals[begin : begin + size]])
         state.advance(batch, size)
         _written(state, batch)
     batch = Batch([])

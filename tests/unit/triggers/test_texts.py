@@ -6,8 +6,10 @@ from datetime import date
 import pytest
 
 from schemas.action import Bilingual
+from schemas.customer import OrderItem
 from schemas.event import Product
 from streams.triggers import spoken
+from streams.triggers.listing import product_of
 from streams.triggers.order_news import NEWS
 from streams.triggers.texts import WORDINGS, Wording, reasons
 
@@ -87,3 +89,12 @@ def test_days_are_said_once_and_in_order() -> None:
 )
 def test_three_products_are_named_and_the_rest_counted(count: int, en: str) -> None:
     assert spoken.products([Product(product_id=name) for name in "abcde"[:count]]).en == en
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [(5.6e-17, 0.001), (0.25, 0.25), (5e8, 1e6), (0.0, 1.0)],
+    ids=["dust", "", "heap", "unknown"],
+)
+def test_pieces_are_said_within_the_contract_s_range(kept: float, said: float) -> None:
+    assert product_of(OrderItem("i", "p", kept)).quantity == said
