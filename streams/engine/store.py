@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Iterator, Mapping
 
-from schemas.customer import Customer, pack, prefix, unpack
+from schemas.customer import Customer, prefix, unpack
 from schemas.event import Millis
 
 
@@ -109,8 +109,3 @@ class Store:
         }
         self._heap = [(due, key) for key, due in self._scheduled.items()]
         heapq.heapify(self._heap)
-
-
-def packed_rows(rows: Mapping[bytes, Customer]) -> dict[bytes, bytes]:
-    """The rows as they go to the changelog and, once committed, into the store."""
-    return {key: pack(row) for key, row in rows.items()}

@@ -35,9 +35,8 @@ Figures = dict[str, dict[str, dict[str, list[float]]]]
 
 
 def bench(
-    events: Annotated[int, typer.Option(help="How many events.")] = 100_000,
-    customers: Annotated[int, typer.Option(help="Of how many simulated customers.")] = 5_000,
-    faust_events: Annotated[int, typer.Option(help="How many of them stock Faust gets to do.")] = 20_000,
+    events: Annotated[int, typer.Option(help="How many events, for each system the same.")] = 60_000,
+    customers: Annotated[int, typer.Option(help="Of how many simulated customers.")] = 3_000,
     runs: Annotated[int, typer.Option(help="Runs of each system.")] = 3,
     report: Annotated[Path | None, typer.Option(envvar="REPORT", help="Write the figures as JSON.")] = None,
 ) -> None:
@@ -51,7 +50,7 @@ def bench(
         admin.create(settings, registry)
         mix.load_into(settings, made)
         systems: dict[str, Callable[[int], tuple[float, float]]] = {
-            "stock Faust": lambda run: _stock_faust(settings, faust_events, run),
+            "stock Faust": lambda run: _stock_faust(settings, events, run),
             "Pulpero": lambda run: _pulpero(settings, events, run),
         }
         for run in range(runs):

@@ -16,7 +16,7 @@ from streams.engine.batch import Batch
 from streams.engine.merge import Merge
 from streams.engine.outputs import Outputs
 from streams.engine.state import TaskState
-from streams.engine.store import Store, packed_rows
+from streams.engine.store import Store
 from streams.metrics import Metrics, Tally
 from streams.triggers.circumstances import Circumstances
 from streams.triggers.feeds import FeedTracker
@@ -50,7 +50,7 @@ def measure(mix: list[tuple[str, bytes, bytes, Millis]]) -> dict[str, float]:
         with timed("advance"):
             state.advance(batch, BATCH)
         with timed("pack"):
-            rows = packed_rows(batch.rows)
+            rows = outputs.pack(batch)
         with timed("encode"):
             list(outputs.records(batch, rows, None, state.task_row()))
         state.store.show(rows)

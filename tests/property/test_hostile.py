@@ -17,7 +17,7 @@ from schemas.touchpoints import BUILT_IN
 from streams.engine.batch import Batch
 from streams.engine.outputs import Outputs
 from streams.engine.state import TaskState
-from streams.engine.store import Store, packed_rows
+from streams.engine.store import Store
 from streams.metrics import Metrics, Tally
 from streams.triggers.circumstances import Circumstances
 from streams.triggers.feeds import FeedTracker
@@ -140,7 +140,7 @@ def _arrival(number: int, touchpoint: str, at: Millis, fields: dict[str, Any], c
 
 def _written(state: TaskState, batch: Batch) -> None:
     """What the engine does with an advanced batch, and what must hold of it."""
-    rows = packed_rows(batch.rows)
+    rows = Outputs("log", 1 << 20).pack(batch)
     for packed in rows.values():
         row = unpack(packed)
         assert pack(row) == packed

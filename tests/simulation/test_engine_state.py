@@ -12,8 +12,9 @@ from schemas.event import Arrival
 from schemas.policy import Policy
 from streams.engine import inbox
 from streams.engine.batch import Batch
+from streams.engine.outputs import Outputs
 from streams.engine.state import TaskState
-from streams.engine.store import Store, packed_rows
+from streams.engine.store import Store
 from streams.engine.task_row import TaskRow, pack_task_row, unpack_task_row
 from streams.metrics import Metrics, Tally
 from streams.triggers.feeds import FeedTracker
@@ -51,7 +52,7 @@ def _engine_run(entries: Sequence[Entry], size: int, hot_rows: int, crashes: fro
         batch = Batch(items[begin : begin + size])
         while not batch.is_done:
             state.advance(batch, size)
-        rows = packed_rows(batch.rows)
+        rows = Outputs("log", 1 << 20).pack(batch)
         committed = pack_task_row(state.task_row())
         state.store.show(rows)
         outcome.actions.extend(each.model_dump_json() for each in batch.effects.actions)

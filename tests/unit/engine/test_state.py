@@ -11,9 +11,10 @@ from schemas.touchpoints.web import WebCustom
 from streams.decisions import advance
 from streams.engine.batch import Batch
 from streams.engine.inbox import Tick
+from streams.engine.outputs import Outputs
 from streams.engine.partitions import partition_of
 from streams.engine.state import TaskState
-from streams.engine.store import Store, packed_rows
+from streams.engine.store import Store
 from streams.metrics import Metrics, Tally
 from streams.triggers.circumstances import Circumstances
 from streams.triggers.feeds import FeedTracker
@@ -140,7 +141,7 @@ def test_neither_clock_ever_goes_back() -> None:
 def test_what_was_not_committed_is_forgotten() -> None:
     state = _state()
     first = _advance(state, _arrival(0))
-    state.store.show(packed_rows(first.rows))
+    state.store.show(Outputs("log", 1 << 20).pack(first))
     committed = state.task_row()
     _advance(state, _arrival(1, at=AT + 1), _arrival(2, key="c:2"))
     state.load(committed)
