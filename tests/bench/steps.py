@@ -48,7 +48,8 @@ def measure(mix: list[tuple[str, bytes, bytes, Millis]]) -> dict[str, float]:
     for begin in range(0, len(items), BATCH):
         batch = Batch(items[begin : begin + BATCH])
         with timed("advance"):
-            state.advance(batch, BATCH)
+            while not batch.is_done:
+                state.advance(batch, BATCH)
         with timed("pack"):
             rows = outputs.pack(batch)
         with timed("encode"):

@@ -71,7 +71,8 @@ def build(bootstrap: str, partitions: int, count: int, app_id: str) -> faust.App
                     message.partition, _task(message.partition, partitions)
                 )
                 batch = Batch([arrival])
-                state.advance(batch, 1)
+                while not batch.is_done:
+                    state.advance(batch, 1)
                 for key, row in batch.rows.items():
                     rows[key] = pack(row)
                 for said in batch.effects.actions:

@@ -102,7 +102,7 @@ class Tried(NamedTuple):
 @pytest.fixture(scope="module")
 def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tried]:
     folder = tmp_path_factory.mktemp("demo")
-    demo = Demo(folder, "--headless", "--seconds", "25", "--report", "report.json")
+    demo = Demo(folder, "--headless", "--seconds", "60", "--report", "report.json")
     try:
         *exports, tail, explain, pause, resume = demo.await_suggestions()
         answers = {}
@@ -116,7 +116,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tried]:
                 text=True,
                 timeout=60,
             )
-        code = demo.wait(90)
+        code = demo.wait(120)
         yield Tried(code, orjson.loads((folder / "report.json").read_bytes()), answers)
     finally:
         demo.kill()

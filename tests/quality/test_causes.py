@@ -56,7 +56,8 @@ def seen() -> Seen:
     lateness = {each.name: each.allowed_lateness_ms for each in BUILT_IN}
     given = Circumstances(policy, "1", cold_start(), FeedTracker(policy.feeds), lateness)
     task = TaskState(0, 1, Store(CUSTOMERS * 10), given, Tally(Metrics(CollectorRegistry())))
-    task.advance(batch, len(batch.items))
+    while not batch.is_done:
+        task.advance(batch, len(batch.items))
     named: dict[str, object] = {}
     for each in batch.effects.decisions:
         for condition in each.conditions:

@@ -13,7 +13,7 @@ from streams.engine.batch import Batch
 from streams.engine.inbox import Tick
 from streams.engine.outputs import Outputs
 from streams.engine.partitions import partition_of
-from streams.engine.state import TaskState
+from streams.engine.state import RINGS, TaskState
 from streams.engine.store import Store
 from streams.metrics import Metrics, Tally
 from streams.triggers.circumstances import Circumstances
@@ -125,6 +125,22 @@ def test_a_timer_that_sets_itself_at_once_again_is_a_fault_and_not_a_loop(
     with pytest.raises(RuntimeError, match="due at once"):
         state.advance(batch, 1)
     assert batch.current == (b"c:1", "x:first")
+
+
+def test_a_flood_of_timers_is_taken_in_turns_and_none_is_left_out() -> None:
+    state = _state()
+    first = _advance(state, _arrival(0))
+    row = first.rows[b"c:1"]
+    row.timers.update({f"gone:{n}": AT + n for n in range(3 * RINGS)})
+    state.store.schedule(b"c:1", row)
+    batch, turns = Batch([_arrival(1, at=AT + 86_400_000)]), 0
+    while not batch.is_done:
+        state.advance(batch, 1)
+        turns += 1
+    assert turns >= 3
+    assert not [timer for timer in row.timers if timer.startswith("gone:")]
+    assert len(batch.fired) >= 3 * RINGS
+    assert [arrival.offset for arrival in batch.applied] == [1]
 
 
 def test_neither_clock_ever_goes_back() -> None:
