@@ -1,7 +1,7 @@
 """The rows of one task: committed packed bytes by key, a few of them unpacked, and the heap of due timers."""
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from schemas.customer import Customer, prefix, unpack
 from schemas.event import Millis
@@ -90,11 +90,6 @@ class Store:
     def open_timers(self) -> int:
         """Customers with at least one timer."""
         return len(self._scheduled)
-
-    def rows(self) -> Iterator[tuple[bytes, Customer]]:
-        """Every committed row, unpacked."""
-        for key, packed in self.packed.items():
-            yield key, unpack(packed)
 
     def _due_of(self, key: bytes) -> Millis | None:
         row = self._hot.get(key)

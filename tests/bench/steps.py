@@ -5,21 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
-from prometheus_client import CollectorRegistry
-
-from models.scorers import cold_start
 from schemas.decoding import Decoder
 from schemas.event import Arrival, Event, Millis, happened_at
-from schemas.policy import Policy
 from schemas.touchpoints import load
 from streams.engine.batch import Batch
 from streams.engine.merge import Merge
 from streams.engine.outputs import Outputs
-from streams.engine.state import TaskState
-from streams.engine.store import Store
-from streams.metrics import Metrics, Tally
-from streams.triggers.circumstances import Circumstances
-from streams.triggers.feeds import FeedTracker
+from tests.bench.task import declared_lateness, task
 
 BATCH = 1_000
 
@@ -44,7 +36,7 @@ def measure(mix: list[tuple[str, bytes, bytes, Millis]]) -> dict[str, float]:
         inbox.position = inbox.last_stable = inbox.fetched_at = 0
     with timed("merge"):
         items = merge.take(len(arrivals))
-    state, outputs = _task(), Outputs("changelog", 1 << 20)
+    state, outputs = task(0, 1, declared_lateness()), Outputs("changelog", 1 << 20)
     for begin in range(0, len(items), BATCH):
         batch = Batch(items[begin : begin + BATCH])
         with timed("advance"):
@@ -71,15 +63,3 @@ def _decoded(mix: list[tuple[str, bytes, bytes, Millis]]) -> list[Arrival]:
             )
         )
     return arrivals
-
-
-def _task() -> TaskState:
-    policy = Policy(version="bench")
-    circumstances = Circumstances(
-        policy=policy,
-        policy_version="bench",
-        scorers=cold_start(),
-        feeds=FeedTracker(policy.feeds),
-        allowed_lateness_ms={touchpoint.name: touchpoint.allowed_lateness_ms for touchpoint in load()},
-    )
-    return TaskState(0, 1, Store(20_000), circumstances, Tally(Metrics(CollectorRegistry())))

@@ -10,21 +10,15 @@ import time
 from typing import Any
 
 import faust
-from prometheus_client import CollectorRegistry
 
-from models.scorers import cold_start
 from schemas.action import to_kafka
 from schemas.customer import pack
 from schemas.decoding import Decoder
 from schemas.event import Arrival, Event, happened_at
-from schemas.policy import Policy
 from schemas.touchpoints import load
 from streams.engine.batch import Batch
 from streams.engine.state import TaskState
-from streams.engine.store import Store
-from streams.metrics import Metrics, Tally
-from streams.triggers.circumstances import Circumstances
-from streams.triggers.feeds import FeedTracker
+from tests.bench.task import task
 
 
 def build(bootstrap: str, partitions: int, count: int, app_id: str) -> faust.App:
@@ -46,6 +40,7 @@ def build(bootstrap: str, partitions: int, count: int, app_id: str) -> faust.App
     decisions = app.topic("decisions", key_type=bytes, value_type=bytes, value_serializer="raw")
     rows = app.Table("customers", key_type=bytes, value_type=bytes, partitions=partitions)
     tasks: dict[int, TaskState] = {}
+    lateness = {touchpoint.name: 1 << 60 for touchpoint in load()}  # Faust reads topics in no order of time
     seen = {"n": 0, "began": 0.0, "cpu": 0.0}
 
     @app.agent(source)
@@ -68,7 +63,7 @@ def build(bootstrap: str, partitions: int, count: int, app_id: str) -> faust.App
                     message.value,
                 )
                 state = tasks.get(message.partition) or tasks.setdefault(
-                    message.partition, _task(message.partition, partitions)
+                    message.partition, task(message.partition, partitions, lateness)
                 )
                 batch = Batch([arrival])
                 while not batch.is_done:
@@ -87,18 +82,6 @@ def build(bootstrap: str, partitions: int, count: int, app_id: str) -> faust.App
                 _report(seen)
 
     return app
-
-
-def _task(number: int, partitions: int) -> TaskState:
-    policy = Policy(version="bench")
-    circumstances = Circumstances(
-        policy=policy,
-        policy_version="bench",
-        scorers=cold_start(),
-        feeds=FeedTracker(policy.feeds),
-        allowed_lateness_ms={touchpoint.name: 1 << 60 for touchpoint in load()},
-    )
-    return TaskState(number, partitions, Store(20_000), circumstances, Tally(Metrics(CollectorRegistry())))
 
 
 def _report(seen: dict[str, float]) -> None:
