@@ -95,7 +95,12 @@ def _command() -> str:
     """How this very program is called from this folder."""
     own = Path(sys.argv[0])
     if own.name != "pulpero":
-        return f"{shlex.quote(sys.executable)} -m streams"
+        return f"{_from_here(Path(sys.executable))} -m streams"
     if shutil.which(own.name) == str(own.absolute()):
         return own.name
-    return shlex.quote(min(os.path.relpath(own), str(own.absolute()), key=len))
+    return _from_here(own)
+
+
+def _from_here(path: Path) -> str:
+    """The shorter way to it, for a shell: a long path would be cut off at the screen's edge."""
+    return shlex.quote(min(os.path.relpath(path), str(path.absolute()), key=len))

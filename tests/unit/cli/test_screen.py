@@ -1,6 +1,8 @@
 """The demo's screen fits its terminal, and what is rare is not crowded out."""
 
 import io
+import os
+import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -83,8 +85,13 @@ def test_the_screen_is_as_high_as_the_terminal_and_nothing_wraps(
     assert all(len(line) <= width for line in lines)
 
 
+@pytest.mark.parametrize("folder", ["/srv", "/srv/a/folder/that/is/far/away/from/the/root"])
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (100, 30), (160, 50)])
-def test_it_shows_who_is_real_why_how_fast_and_what_to_try(width: int, height: int) -> None:
+def test_it_shows_who_is_real_why_how_fast_and_what_to_try(
+    width: int, height: int, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", f"{folder}/.venv/bin/python")
+    monkeypatch.setattr(os, "getcwd", lambda: folder)
     lines = printed(width, height, busy())
     text = "\n".join(lines)
     for said in (
