@@ -98,8 +98,11 @@ class Decoder:
         try:
             event: Event = validate(to_json(translated, inf_nan_mode="constants"))
         except ValidationError as error:
-            rejected = explainer.explain(error)
-            return _claimed(rejected._replace(pointer=original_pointer(rejected.pointer, payload)), value)
+            faults = [
+                fault._replace(pointer=original_pointer(fault.pointer, payload))
+                for fault in explainer.explain(error).faults
+            ]
+            return _claimed(Rejected(*faults[0], others=tuple(faults[1:])), value)
         return event
 
 

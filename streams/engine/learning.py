@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import monotonic
-from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from confluent_kafka import KafkaException
@@ -22,6 +21,7 @@ from schemas.topics import EXAMPLES, MODELS
 from streams.engine.commit import OutputRecord, Transaction
 from streams.engine.lease import Lease, LeaseLost
 from streams.engine.published_models import read_record
+from streams.engine.threads import in_thread
 from streams.engine.work import Channel
 from streams.metrics import Metrics
 from streams.settings import Settings
@@ -34,7 +34,6 @@ QUEUED_MAX = 10_000
 """Records of one partition held back for the others; beyond it the partition is not read."""
 RETRY_SECONDS = 1.0
 
-T = TypeVar("T")
 _record = TypeAdapter[Example | ExamplesWatermark](Example | ExamplesWatermark)
 
 
@@ -77,7 +76,7 @@ class LearnerService(Service):
 
     async def on_stop(self) -> None:
         """Give the lease back."""
-        await self._in_thread(self._lease.leave)
+        await in_thread(self._threads, self._lease.leave)
 
     @Service.task
     async def _poll(self) -> None:
@@ -103,7 +102,7 @@ class LearnerService(Service):
 
     async def _hold(self) -> None:
         """Open, learn while the lease lasts, close."""
-        await self._in_thread(self._lease.prove, 0)
+        await in_thread(self._threads, self._lease.prove, 0)
         transaction = Transaction(self._settings, f"{self._settings.app_id}-learner", 0)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._settings.bootstrap,
@@ -114,7 +113,7 @@ class LearnerService(Service):
         )
         await consumer.start()
         try:
-            await self._in_thread(transaction.open)
+            await in_thread(self._threads, transaction.open)
             learner = Learner()
             next_offsets = learner.restore(await self._published(consumer))
             merge = ExampleMerge(range(self._settings.partitions), next_offsets)
@@ -123,7 +122,7 @@ class LearnerService(Service):
             await self._work(consumer, learner, merge, transaction)
         finally:
             await consumer.stop()
-            await self._in_thread(transaction.close)
+            await in_thread(self._threads, transaction.close)
 
     async def _published(self, consumer: AIOKafkaConsumer) -> dict[str, Snapshot]:
         """The newest snapshots, read to the end of the topic."""
@@ -177,7 +176,7 @@ class LearnerService(Service):
             for snapshot in learner.snapshots(merge.next_offsets()).values()
             for key, value in to_records(snapshot)
         ]
-        await self._in_thread(transaction.commit, records)
+        await in_thread(self._threads, transaction.commit, records)
         self._gauge(learner)
         log.info("models published", extra={"versions": _versions(learner)})
 
@@ -188,9 +187,6 @@ class LearnerService(Service):
                 self._metrics.model_auc.labels(name).set(auc)
             if (loss := learning.scored.log_loss()) is not None:
                 self._metrics.model_log_loss.labels(name).set(loss)
-
-    async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
 
 def _push(merge: ExampleMerge, partition: int, offset: int, value: bytes | None) -> None:

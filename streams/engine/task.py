@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import monotonic
-from typing import Literal, TypeVar
+from typing import Literal
 
 from schemas.action import moment
 from schemas.event import Millis
@@ -35,6 +35,7 @@ from streams.engine.source import InputLost, Reading, Source
 from streams.engine.state import TaskState
 from streams.engine.suspects import Suspects, TaskBroken
 from streams.engine.task_row import TaskRow
+from streams.engine.threads import in_thread
 from streams.engine.versions import Versions
 from streams.engine.work import Channel, Due
 from streams.metrics import Metrics
@@ -49,7 +50,6 @@ VERSIONS_SECONDS = 0.05
 MODELS_SECONDS = 10.0
 WATERMARK_SECONDS = 10.0
 
-T = TypeVar("T")
 Phase = Literal["idle", "open", "merge", "advance", "commit"]
 
 
@@ -147,9 +147,6 @@ class Task:
     def _enter(self, phase: Phase) -> None:
         self.phase, self.since = phase, monotonic()
 
-    async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._with.threads, function, *arguments)
-
     async def _open(self) -> None:
         """Prove the lease, fence the previous owner, restore, read on where the task row says.
 
@@ -158,11 +155,11 @@ class Task:
         self._enter("open")
         began = monotonic()
         surroundings = self._with
-        await self._in_thread(surroundings.lease.prove, self.number)
+        await in_thread(surroundings.threads, surroundings.lease.prove, self.number)
         self._transaction = Transaction(
             surroundings.settings, f"{surroundings.settings.app_id}-{self.number}", self.number
         )
-        await self._in_thread(self._transaction.open)
+        await in_thread(surroundings.threads, self._transaction.open)
         row = await self._changelog.restore(self._note_restored)
         await self._await_models(row)
         self.state.load(row)
@@ -201,7 +198,7 @@ class Task:
         self._with.source.remove(self.number)
         if self._transaction is not None:
             transaction, self._transaction = self._transaction, None
-            await self._in_thread(transaction.close)
+            await in_thread(self._with.threads, transaction.close)
 
     async def _batch(self) -> bool:
         """Take one batch through all its steps; False if there was nothing to do."""
@@ -242,7 +239,9 @@ class Task:
         assert self._transaction is not None, "a batch of a task that is not open"
         began = monotonic()
         progress = self.state.task_row()
-        rows, offset = await self._in_thread(self._commit, self._transaction, batch, journal, progress)
+        rows, offset = await in_thread(
+            self._with.threads, self._commit, self._transaction, batch, journal, progress
+        )
         visible_at = wall_millis()
         self.state.store.show(rows)
         self._changelog.note(progress, offset)
