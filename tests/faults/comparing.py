@@ -1,52 +1,93 @@
 """What was written, held against what the oracle says must be there."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from functools import cached_property
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from schemas.customer import Customer, unpack
-from schemas.topics import ACTIONS, DEAD_LETTERS, DECISIONS
-from tests.broker.reading import Record, read, rows
+from schemas.topics import ACTIONS, DEAD_LETTERS, DECISIONS, EXAMPLES, JOURNAL, MODELS
+from streams.engine.task_row import TASK_ROW_KEY, unpack_task_row
+from tests.broker.reading import Record, read
 from tests.broker.workers import Deployment
-from tests.faults.oracle import Expected, Input, Letter, Life
+from tests.faults.oracle import Expected, Input, Letter, Told
+from tests.faults.oracle_features import HORIZONS
+from tests.faults.oracle_labels import Lesson
+from tests.faults.oracle_ledger import Name
+from tests.faults.oracle_models import Chunk, Published, Taught, Versions
 from tests.faults.oracle_news import Said
-from tests.faults.oracle_orders import DAY, ms
-
-_SCORED = "churn_risk"
+from tests.faults.oracle_orders import ms
 
 
-class Written(NamedTuple):
-    """All that a read-committed consumer finds."""
+class Written:
+    """All that a read-committed consumer finds of what the workers of the deployment have committed."""
 
-    changelog: list[Record]
-    actions: list[Record]
-    decisions: list[Record]
-    letters: list[Record]
+    def __init__(self, shop: Deployment) -> None:
+        (
+            self.changelog,
+            self.actions,
+            self.decisions,
+            self.letters,
+            self._examples,
+            self._models,
+            self._journal,
+        ) = (
+            read(shop.bootstrap, topic)
+            for topic in (shop.changelog, ACTIONS, DECISIONS, DEAD_LETTERS, EXAMPLES, MODELS, JOURNAL)
+        )
 
+    @cached_property
+    def said(self) -> dict[str, Said]:
+        """The decision of each id."""
+        return {record.json["decision_id"]: _said(record.json) for record in self.decisions}
 
-def written(shop: Deployment) -> Written:
-    """What the workers of the deployment have committed so far."""
-    topics = (shop.changelog, ACTIONS, DECISIONS, DEAD_LETTERS)
-    return Written(*(read(shop.bootstrap, topic) for topic in topics))
+    @cached_property
+    def names(self) -> dict[str, Name]:
+        """The decision of each action's id, and how many alike there were before."""
+        names: dict[str, Name] = {}
+        alike: Counter[Said] = Counter()
+        for decision in (record.json for record in self.decisions if record.json["action_ids"]):
+            said = _said(decision)
+            names[decision["action_ids"][0]] = (said, alike[said])
+            alike[said] += 1
+        return names
+
+    @cached_property
+    def taught(self) -> list[Taught]:
+        """All that the learner reads."""
+        return [Taught(record.partition, record.offset, record.json) for record in self._examples]
+
+    @property
+    def examples(self) -> list[Taught]:
+        """Without watermarks, which say only how far a task has come."""
+        return [each for each in self.taught if each.example["kind"] == "example"]
+
+    @cached_property
+    def published(self) -> Published:
+        """Every snapshot."""
+        return Published(Chunk((each.key or b"").decode(), each.value or b"") for each in self._models)
+
+    def told(self) -> Told:
+        """What the oracle cannot know from the input."""
+        batches: dict[int, list[Any]] = defaultdict(list)
+        for record in self.changelog:
+            if record.key == TASK_ROW_KEY and record.value is not None:
+                stands = unpack_task_row(record.value)
+                batches[record.partition].append((sum(stands.offsets.values()), stands.model_versions))
+        orders: dict[int, list[Any]] = defaultdict(list)
+        for record in self._journal:
+            if "order" in record.json:
+                orders[record.partition].append((record.json["began"], record.json["order"]))
+        versions = {task: Versions(each) for task, each in batches.items()}
+        return Told(self.names, orders, versions, self.published)
 
 
 def inputs(shop: Deployment) -> list[Input]:
     """All records of the deployment's touchpoints."""
     records = read(shop.bootstrap, *(each.topic for each in shop.touchpoints))
     return [Input(r.topic, r.partition, r.offset, r.key, r.value, r.headers) for r in records]
-
-
-def assert_rows(written: Written, expected: Expected) -> None:
-    """Every customer's row, field by field, as far as the oracle goes."""
-    found = {key.decode(): unpack(packed) for key, packed in rows(written.changelog).items()}
-    assert found.keys() == expected.lives.keys()
-    for key, row in found.items():
-        life = expected.lives[key]
-        assert _facts(row) == _expected_facts(life), key
-        assert _purchases(row) == _expected_purchases(life), key
-        _assert_seen(row, life)
 
 
 def assert_letters(written: Written, expected: Expected) -> None:
@@ -56,15 +97,17 @@ def assert_letters(written: Written, expected: Expected) -> None:
 
 
 def assert_decisions(written: Written, expected: Expected) -> None:
-    """Every decision of abandonment and after a purchase, once, and none else: so no timer was lost."""
-    found = Counter(_said(record.json) for record in written.decisions if record.json["trigger"] != _SCORED)
-    wanted = Counter(expected.said)
-    assert {"missing": wanted - found, "too many": found - wanted} == {
-        "missing": Counter(),
-        "too many": Counter(),
-    }
+    """Every decision, once, and none else: so no timer was lost. Its score is what its model says."""
+    assert_equal(map(_said, (record.json for record in written.decisions)), expected.said)
     ids = Counter(record.json["decision_id"] for record in written.decisions)
     assert max(ids.values()) == 1
+    scored = [record.json for record in written.decisions if record.json["model"] is not None]
+    wanted = expected.scores
+    assert {_said(each) for each in scored} == wanted.keys()
+    for each in scored:
+        word = wanted[_said(each)]
+        assert (each["model"], each["model_version"]) == (word.model, word.version)
+        assert each["score"] == near(word.p)
 
 
 def assert_actions(written: Written, expected: Expected) -> None:
@@ -84,154 +127,39 @@ def assert_actions(written: Written, expected: Expected) -> None:
     back = [record.json for record in written.actions if _type(record) == "pulpero.action_cancelled.v1"]
     assert times.keys() >= {each["action_id"] for each in back}
     assert max(Counter(each["action_id"] for each in back).values(), default=0) <= 1
-    known = [each for each in back if each["trigger"] != _SCORED]
-    assert Counter(map(_called_back, known)) == Counter(expected.cancelled)
+    assert_equal(map(_called_back, back), expected.cancelled)
 
 
-def assert_lapses(written: Written, expected: Expected) -> None:
-    """A lapse is announced for a score at the threshold or above, in a silence, once a silence at most."""
-    lapses = [record.json for record in written.decisions if record.json["trigger"] == _SCORED]
-    assert lapses, "the stream shows no lapse at all"
-    for lapse in lapses:
-        seen = {condition["name"]: condition["value"] for condition in lapse["conditions"]}
-        if "score" in seen:
-            assert seen["score"] >= seen["threshold"] or lapse["outcome"] != "fired"
-            purchases = expected.lives[lapse["customer_key"]].person.book.purchases
-            at = ms(lapse["at"]) or 0
-            silence = min(at - each for each in purchases if each <= at)
-            assert seen["silence_days"] == pytest.approx(silence / DAY, abs=0.06)
+def assert_examples(written: Written, expected: Expected) -> None:
+    """Every prediction whose outcome is known is an example, once, with what the model was shown."""
+    ids = {said: decision_id for decision_id, said in written.said.items()}
+    wanted = {_example_id(ids[lesson.pending.said], lesson): lesson for lesson in expected.lessons}
+    assert_equal((each.example["example_id"] for each in written.examples), list(wanted))
+    for each in written.examples:
+        example, lesson = each.example, wanted[each.example["example_id"]]
+        scored = lesson.pending.scored
+        told = (example["label"], ms(example["decided_at"]), ms(example["resolved_at"]))
+        assert told == (lesson.label, lesson.pending.said.at, lesson.resolved_at)
+        assert (example["model"], example["model_version"]) == (scored.model, scored.version)
+        assert (example["p"], example["features"]) == (near(scored.p), near(scored.shown))
 
 
-def _facts(row: Customer) -> dict[str, Any]:
-    by_day = row.counts.get("events/1d", {})
-    return {
-        "seen": (row.first_seen, row.last_seen, row.last_event_id),
-        "sessions": [[s.start, s.end, s.events, s.views, s.adds] for s in row.sessions],
-        "acts": dict(by_day),
-        "carts": [
-            (
-                cart.cart_id,
-                cart.opened_at,
-                cart.last_at,
-                cart.stage,
-                cart.fired,
-                round(cart.value, 4),
-                {item.product_id: (item.quantity, item.price) for item in cart.items},
-            )
-            for cart in row.carts
-        ],
-        "orders": [
-            (
-                order.order_id,
-                order.placed_at,
-                order.event_id,
-                order.total,
-                order.refunded,
-                order.state,
-                order.follows,
-                [
-                    (
-                        *(item.item_id, item.product_id, item.quantity, item.state),
-                        *(item.shipped, item.delivered, item.backordered),
-                        *(item.promised_at, item.follow_up_order_id, sorted(item.told)),
-                    )
-                    for item in order.items
-                ],
-            )
-            for order in row.orders
-        ],
-        "viewed": [(view.at, view.product_id) for view in row.viewed],
-        "consent": {key: (word.at, word.status) for key, word in row.consent.items()},
-        "timers": {timer: due for timer, due in row.timers.items() if _is_known(timer)},
-        "browse": row.browse_fired,
-    }
+def near(value: float | dict[str, float]) -> Any:
+    """As close as two ways to the same number come."""
+    return pytest.approx(value, rel=1e-6, abs=1e-9)
 
 
-def _expected_facts(life: Life) -> dict[str, Any]:
-    person, watch = life.person, life.watch
-    return {
-        "seen": (person.first_seen, person.last_seen, person.last_event_id),
-        "sessions": person.sessions,
-        "acts": dict(person.acts_by_day),
-        "carts": [
-            (
-                cart.cart_id,
-                cart.opened_at,
-                cart.last_at,
-                cart.stage,
-                cart.announced,
-                round(cart.value, 4),
-                {which: (what[0], what[1]) for which, what in cart.items.items()},
-            )
-            for cart in person.carts
-        ],
-        "orders": [
-            (
-                order.order_id,
-                order.placed_at,
-                order.event_id,
-                order.total,
-                order.refunded,
-                order.state,
-                order.follows,
-                [
-                    (
-                        *(line.item_id, line.product_id, line.ordered, line.state),
-                        *(line.shipped, line.came, line.short),
-                        *(line.promised, line.follow_up, sorted(line.told)),
-                    )
-                    for line in order.lines
-                ],
-            )
-            for order in person.book.orders
-        ],
-        "viewed": person.viewed,
-        "consent": person.consent,
-        "timers": watch.timers,
-        "browse": watch.browse_fired,
-    }
+def assert_equal(found: Iterable[Any], wanted: Iterable[Any]) -> None:
+    """The same things, each as often; a failure names those that differ."""
+    there, due = Counter(found), Counter(wanted)
+    assert {"missing": due - there, "too many": there - due} == {"missing": Counter(), "too many": Counter()}
 
 
-def _purchases(row: Customer) -> tuple[Any, ...]:
-    bought = row.purchases
-    return (
-        bought.count,
-        bought.first_at,
-        bought.last_at,
-        bought.gaps,
-        _near(bought.value),
-        _near(bought.gap_mean),
-    )
-
-
-def _expected_purchases(life: Life) -> tuple[Any, ...]:
-    book, times = life.person.book, sorted(life.person.book.purchases)
-    days = sorted({at // DAY for at in times})
-    gaps = max(0, len(days) - 1)
-    mean = (days[-1] - days[0]) / gaps if gaps else 0.0
-    ends = (times[0], times[-1]) if times else (None, None)
-    return (len(times), *ends, gaps, _near(book.value), _near(mean))
-
-
-def _near(value: float) -> Any:
-    return pytest.approx(value, abs=1e-3)
-
-
-def _assert_seen(row: Customer, life: Life) -> None:
-    """The window holds only what was applied, and all of it that could still come as punctual."""
-    for touchpoint, window in life.window.items():
-        applied = {_hash(event_id): at for event_id, at in life.applied[touchpoint].items()}
-        kept = row.seen.get(touchpoint, {})
-        assert kept.items() <= applied.items()
-        assert kept.keys() == {_hash(event_id) for event_id, _ in window}
-
-
-def _is_known(timer: str) -> bool:
-    return not timer.startswith(("label:", "churn_risk:", "held:churn_risk"))
-
-
-def _hash(event_id: str) -> int:
-    return int.from_bytes(blake2b(event_id.encode(), digest_size=8).digest())
+def _example_id(decision_id: str, lesson: Lesson) -> str:
+    hashed = blake2b(digest_size=16)
+    for part in ("example", decision_id, str(HORIZONS[lesson.pending.scored.model])):
+        hashed.update(len(part).to_bytes(4) + part.encode())
+    return hashed.hexdigest()
 
 
 def _letter(record: Record) -> Letter:

@@ -9,7 +9,9 @@ import pytest
 
 from streams.local.stack import embedded
 
-pytest.register_assert_rewrite("tests.faults.comparing")
+pytest.register_assert_rewrite(
+    *(f"tests.faults.{name}" for name in ("comparing", "comparing_rows", "oracle_models", "replaying"))
+)
 
 _SEED = "PULPERO_FAULT_SEED"
 

@@ -5,13 +5,18 @@ duplicates, late or none, and from there each customer's life.
 """
 
 import json
+from bisect import bisect_left
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from tests.faults.oracle_customer import Person
-from tests.faults.oracle_news import Said
+from tests.faults.oracle_features import Features
+from tests.faults.oracle_labels import Lesson
+from tests.faults.oracle_ledger import Name
+from tests.faults.oracle_models import Published, Versions
+from tests.faults.oracle_news import Said, Scored
 from tests.faults.oracle_orders import DAY, Json, ms
 from tests.faults.oracle_triggers import Watch
 
@@ -31,6 +36,19 @@ class Input(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Iterable[tuple[str, bytes]]
+
+
+class Told(NamedTuple):
+    """What no input tells: of which decision an action's id is, and what tasks found besides their input.
+
+    `orders` holds, by task, where a topic that had nothing to give was passed: (offsets before, the records'
+    topics in turn with how many of each).
+    """
+
+    names: Mapping[str, Name]
+    orders: Mapping[int, list[tuple[Mapping[str, int], list[tuple[str, int]]]]]
+    versions: Mapping[int, Versions]
+    published: Published
 
 
 class Letter(NamedTuple):
@@ -68,65 +86,95 @@ class Expected:
     def cancelled(self) -> list[tuple[str, str, int, str]]:
         return [each for life in self.lives.values() for each in life.watch.cancelled]
 
+    @property
+    def scores(self) -> dict[Said, Scored]:
+        return {said: each for life in self.lives.values() for said, each in life.watch.scores.items()}
 
-def refold(records: Iterable[Input], partitions: int) -> Expected:
+    @property
+    def lessons(self) -> list[Lesson]:
+        return [each for life in self.lives.values() for each in life.watch.labels.lessons]
+
+
+def refold(records: Iterable[Input], partitions: int, told: Told) -> Expected:
     """What the input topics, read to their ends, must have led to."""
     expected = Expected()
     for task in range(partitions):
-        logs: dict[str, deque[Input]] = defaultdict(deque)
+        logs: _Logs = defaultdict(deque)
         for record in sorted((each for each in records if each.partition == task), key=lambda e: e.offset):
-            logs[record.topic].append(record)
-        _Task(task, partitions, expected).live(logs)
+            logs[record.topic].append((record, _read(record)))
+        _Task(task, partitions, expected, told).live(logs)
     return expected
 
 
 class _Task:
     """One partition of all topics, taken in the order of event time."""
 
-    def __init__(self, number: int, partitions: int, expected: Expected) -> None:
-        self.number, self.partitions, self.expected = number, partitions, expected
+    def __init__(self, number: int, partitions: int, expected: Expected, told: Told) -> None:
+        self.number, self.partitions, self.expected, self.told = number, partitions, expected, told
         self.stream_time = 0
         self.lives: dict[str, Life] = {}
+        self.clocks: list[int] = []
+        """The timer clock with each record taken."""
+        self.rings_now = False
 
-    def live(self, logs: Mapping[str, deque[Input]]) -> None:
-        """The smallest head first, ties by topic; what is no event goes with its predecessor."""
-        heads = {topic: _read(log[0]) for topic, log in logs.items() if log}
-        while heads:
-            topic = min(heads, key=lambda each: (heads[each].at, each))
-            self._take(logs[topic].popleft(), heads.pop(topic))
-            if logs[topic]:
-                heads[topic] = _read(logs[topic][0])
+    def live(self, logs: "_Logs") -> None:
+        """Everything, and then the timers that are due by the end."""
+        for began, order in self.told.orders.get(self.number, ()):
+            self._take_until(logs, began)
+            for topic, count in order:
+                for _ in range(count):
+                    self._take(*logs[topic].popleft())
+        self._take_until(logs, {topic: log[-1][0].offset + 1 for topic, log in logs.items() if log})
         for life in self.lives.values():
             life.watch.ring_until(self.stream_time - GRACE)
         self.expected.lives.update(self.lives)
 
+    def _take_until(self, logs: "_Logs", ends: Mapping[str, int]) -> None:
+        """The smallest head first, ties by topic; what is no event goes with its predecessor."""
+        while True:
+            heads = [
+                (log[0][1].at, topic) for topic, log in logs.items() if log and log[0][0].offset < ends[topic]
+            ]
+            if not heads:
+                break
+            self._take(*logs[min(heads)[1]].popleft())
+
     def _take(self, record: Input, read: "_Reading") -> None:
         touchpoint = record.topic.removeprefix("touchpoints.")
-        if read.is_clock:
-            self.stream_time = max(self.stream_time, read.at)
-            return
         reason = read.reason
-        if not reason and murmur2(record.key or b"") % self.partitions != self.number:
+        if not reason and not read.is_clock and murmur2(record.key or b"") % self.partitions != self.number:
             reason = "wrong_partition"
+        if not reason:
+            self.stream_time = max(self.stream_time, read.at)
+        self.clocks.append(self.stream_time - GRACE)
+        if read.is_clock:
+            return
         verdict = "dead" if reason else self._apply(touchpoint, read, (record.key or b"").decode())
         self.expected.books[touchpoint, verdict] += 1
         if verdict in ("dead", "late"):
             self.expected.letters.append(Letter(*record[:3], reason or "late"))
 
     def _apply(self, touchpoint: str, read: "_Reading", key: str) -> str:
-        self.stream_time = max(self.stream_time, read.at)
         life = self.lives.get(key)
         if life is None:
             person = Person(key)
-            life = Life(person, Watch(person))
+            life = Life(person, Watch(person, self._judge, self.told.names))
         life.watch.ring_until(self.stream_time - GRACE)
         verdict = _admit(life, touchpoint, read, self.stream_time - LATENESS[touchpoint])
         if verdict == "applied":
             self.lives[key] = life
             is_purchase = life.person.take(touchpoint, read.event, read.at)
-            life.watch.observe(touchpoint, read.event, read.at, is_purchase=is_purchase)
+            life.watch.observe(touchpoint, read.event, read.at, self.stream_time, is_purchase=is_purchase)
+            self.rings_now = True
             life.watch.ring_until(self.stream_time - GRACE)
+            self.rings_now = False
         return verdict
+
+    def _judge(self, model: str, shown: Features, due: int) -> Scored:
+        """By the version in force when the timer fired: now, or with the record that moved the clock there."""
+        position = len(self.clocks) - 1 if self.rings_now else bisect_left(self.clocks, due)
+        version = self.told.versions[self.number].at(position, model)
+        return Scored(model, version, self.told.published.p(model, version, shown), shown)
 
 
 def _admit(life: Life, touchpoint: str, read: "_Reading", horizon: int) -> str:
@@ -153,6 +201,7 @@ class _Reading(NamedTuple):
     is_clock: bool = False
 
 
+_Logs = dict[str, deque[tuple[Input, _Reading]]]
 _KEYS = (("customer_id", "c:"), ("anonymous_id", "a:"))
 
 

@@ -1,6 +1,6 @@
 """The oracle's customer: sessions, carts, views and consent, refolded in plain Python."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from tests.faults.oracle_orders import DAY, Json, OrderBook
@@ -11,6 +11,15 @@ CART_IDLE = 10 * DAY
 CHANNELS = ("email", "app", "site", "sms", "social", "call")
 _STEPS = {"checkout_step_viewed", "checkout_step_completed", "payment_failed"}
 _OBSTACLES = {"coupon_refused", "out_of_stock_shown", "form_error"}
+_DONE = {
+    "product_viewed": "views",
+    "product_added": "adds",
+    "checkout_started": "checkouts",
+    **dict.fromkeys((*_OBSTACLES, "payment_failed"), "problems"),
+}
+
+Obstacle = tuple[int, str, str]
+"""When, what, and of which product."""
 
 
 @dataclass
@@ -21,6 +30,10 @@ class Cart:
     opened_at: int
     last_at: int
     items: dict[str, list[float | None]] = field(default_factory=dict)  # product → [pieces, price]
+    categories: dict[str, str | None] = field(default_factory=dict)
+    steps: list[str] = field(default_factory=list)
+    advanced_at: int = 0
+    obstacles: list[Obstacle] = field(default_factory=list)
     stage: str = "cart"
     stated_at: int = 0
     newest_event: str = ""
@@ -44,13 +57,15 @@ class Person:
     last_event_id: str = ""
     sessions: list[list[int]] = field(default_factory=list)  # [start, end, events, views, adds]
     acts_by_day: Counter[int] = field(default_factory=Counter)
+    done: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))  # what → when
     carts: list[Cart] = field(default_factory=list)
     viewed: list[tuple[int, str]] = field(default_factory=list)  # (at, product), newest last
     consent: dict[str, tuple[int, str]] = field(default_factory=dict)  # purpose[/channel] → (at, status)
     book: OrderBook = field(default_factory=OrderBook)
+    obstacles: list[Obstacle] = field(default_factory=list)  # met outside a cart
     _cart_of: dict[str, str | None] = field(default_factory=dict)  # order → the cart it came from
 
-    def allows(self, purpose: str, channel: str) -> bool:
+    def allows(self, purpose: str, channel: str | None = None) -> bool:
         general, special = self.consent.get(purpose), self.consent.get(f"{purpose}/{channel}")
         if general is not None and general[1] != "granted":
             return False
@@ -102,6 +117,8 @@ class Person:
             self.last_seen, self.last_event_id = at, event["event_id"]
         kind = event["type"]
         self.acts_by_day[at // DAY] += 1
+        if kind in _DONE:
+            self.done[_DONE[kind]].append(at)
         self.sessions.append([at, at, 1, int(kind == "product_viewed"), int(kind == "product_added")])
         self.sessions.sort()
         joined: list[list[int]] = []
@@ -122,9 +139,7 @@ class Person:
         if kind == "product_viewed":
             self._view(event["product"]["product_id"], at)
         elif kind in ("product_added", "product_removed"):
-            cart = self._cart(event, at, opens=kind == "product_added")
-            if cart is not None and at >= cart.stated_at:
-                (self._put_in if kind == "product_added" else self._take_out)(cart, event["product"])
+            self._move(event, at)
         elif kind in ("cart_viewed", "cart_updated"):
             cart = self._cart(event, at, opens=bool(event.get("products")))
             if cart is not None and event.get("products") is not None:
@@ -132,11 +147,49 @@ class Person:
         elif kind == "checkout_started":
             self._check_out(event, at)
         elif kind in _STEPS:
-            cart = self._cart(event, at, opens=True)
-            if cart is not None:
-                cart.stage = "checkout"
+            self._go_on(event, at)
         elif kind in _OBSTACLES:
-            self._cart(event, at, opens=False)
+            self._meet(self._cart(event, at, opens=False), event, at)
+
+    def _move(self, event: Json, at: int) -> None:
+        is_added = event["type"] == "product_added"
+        cart = self._cart(event, at, opens=is_added)
+        if is_added:
+            _overcome_missing(self.obstacles, event, at)
+            _overcome_missing(cart.obstacles if cart else [], event, at)
+        if cart is not None and at >= cart.stated_at:
+            (self._put_in if is_added else self._take_out)(cart, event["product"])
+
+    def _go_on(self, event: Json, at: int) -> None:
+        cart = self._cart(event, at, opens=True)
+        if cart is not None:
+            cart.stage = "checkout"
+            if event["type"] == "payment_failed":
+                self._meet(cart, event, at)
+            else:
+                self._step(cart, event, at)
+
+    def _step(self, cart: Cart, event: Json, at: int) -> None:
+        steps, name = cart.steps, event["step"]
+        if at < cart.last_at and steps:
+            if name not in steps:
+                steps.insert(len(steps) - 1, name)
+        elif steps[-1:] != [name]:
+            steps.append(name)
+        del steps[:-12]
+        if event["type"] == "checkout_step_completed":
+            cart.advanced_at = max(cart.advanced_at, at)
+            cart.obstacles = [each for each in cart.obstacles if each[0] > at]
+
+    def _meet(self, cart: Cart | None, event: Json, at: int) -> None:
+        kind = event["type"].removesuffix("_shown")
+        product = event["product"]["product_id"] if kind == "out_of_stock" else ""
+        if cart is not None and at <= cart.advanced_at:
+            return
+        met = self.obstacles if cart is None else cart.obstacles
+        met.append((at, kind, product))
+        met.sort(key=lambda each: each[0])
+        del met[:-8]
 
     def _view(self, product_id: str, at: int) -> None:
         known = next((when for when, which in self.viewed if which == product_id), None)
@@ -178,6 +231,8 @@ class Person:
         )
 
     def _put_in(self, cart: Cart, product: Json) -> None:
+        if product["product_id"] not in cart.items:
+            cart.categories[product["product_id"]] = product.get("category")
         known = cart.items.setdefault(product["product_id"], [0.0, None])
         known[0] = (known[0] or 0.0) + product.get("quantity", 1.0)
         known[1] = product.get("price") if product.get("price") is not None else known[1]
@@ -199,6 +254,8 @@ class Person:
             return
         cart.stated_at, cart.items, cart.told_value = at, {}, None
         for product in products:
+            if product["product_id"] not in cart.items:
+                cart.categories[product["product_id"]] = product.get("category")
             known = cart.items.setdefault(product["product_id"], [0.0, product.get("price")])
             known[0] = (known[0] or 0.0) + product.get("quantity", 1.0)
         self._drop_empty(cart)
@@ -229,3 +286,9 @@ class Person:
                 cart.told_value = None
             if cart.last_at <= at or not cart.items:
                 self.carts.remove(cart)
+
+
+def _overcome_missing(met: list[Obstacle], event: Json, at: int) -> None:
+    """The product can be had after all."""
+    missing = ("out_of_stock", event["product"]["product_id"])
+    met[:] = [each for each in met if each[0] > at or each[1:] != missing]

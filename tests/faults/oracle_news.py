@@ -1,6 +1,6 @@
 """What the oracle's triggers ask of carts and orders, and the numbers and words they share."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from tests.faults.oracle_customer import Cart
@@ -17,7 +17,7 @@ LATE_ITEM_RETRY = HOUR
 ABANDONED_CHANNELS = ("email", "app", "site", "sms")
 ORDER_CHANNELS = ("email", "app", "sms")
 RANK = {"": 0, "cart": 1, "checkout": 2}
-MARKETING = ("abandonment.", "post_purchase.cross_sell", "post_purchase.replenishment")
+_MARKETING = ("abandonment.", "churn_risk", "post_purchase.cross_sell", "post_purchase.replenishment")
 
 
 class Said(NamedTuple):
@@ -31,26 +31,39 @@ class Said(NamedTuple):
     reason: str
 
 
+class Scored(NamedTuple):
+    """What a model of that version says of what it was shown."""
+
+    model: str
+    version: int
+    p: float
+    shown: dict[str, float]
+
+
+Judge = Callable[[str, dict[str, float], int], Scored]
+"""(model, what it is shown, when) → its word, by the version in force then."""
+
+
 class Proposal(NamedTuple):
-    """Something that could be said until `expires_at`. Fired, its reason code is the trigger's own."""
+    """Something that could be said until `expires_at`. Fired, its reason code is the trigger's own.
+
+    `occurrence` tells it from others of its trigger about the same; `unmet` is why it may not be said anyhow.
+    """
 
     trigger: str
     about: str
     expires_at: int
-
-
-class Sent(NamedTuple):
-    """A fired proposal that may still become wrong."""
-
-    proposal: Proposal
-    channel: str
+    occurrence: str
+    scored: Scored | None = None
+    unmet: str = ""
 
 
 class Held(NamedTuple):
-    """A proposal that waits since `since`."""
+    """A proposal that waits since `since`; `said` is the decision that deferred it."""
 
     proposal: Proposal
     since: int
+    said: Said
 
 
 RunsOut = tuple[int, str, Bought, Line]
@@ -61,17 +74,23 @@ def silence(cart: Cart) -> int:
     return CHECKOUT_AFTER if cart.stage == "checkout" else CART_AFTER
 
 
-def cart_left(cart: Cart) -> Proposal:
-    return Proposal(f"abandonment.{cart.stage}", f"cart:{cart.cart_id}", cart.last_at + GIVE_UP)
+def is_marketing(trigger: str) -> bool:
+    return trigger.startswith(_MARKETING)
+
+
+def cart_left(cart: Cart, scored: Scored | None) -> Proposal:
+    about, occurrence = f"cart:{cart.cart_id}", f"{cart.stage}:{cart.last_at}"
+    return Proposal(f"abandonment.{cart.stage}", about, cart.last_at + GIVE_UP, occurrence, scored)
 
 
 def thanks(order: Bought) -> Proposal:
-    return Proposal("post_purchase.thanks", f"order:{order.order_id}", order.placed_at + VALID_FOR)
+    return Proposal("post_purchase.thanks", f"order:{order.order_id}", order.placed_at + VALID_FOR, "placed")
 
 
 def runs_out(found: RunsOut, now: int) -> Proposal:
-    _, _, order, line = found
-    return Proposal("post_purchase.replenishment", f"item:{order.order_id}:{line.item_id}", now + VALID_FOR)
+    due, _, order, line = found
+    about = f"item:{order.order_id}:{line.item_id}"
+    return Proposal("post_purchase.replenishment", about, now + VALID_FOR, str(due))
 
 
 def next_used_up(found: list[RunsOut], now: int) -> int | None:
@@ -107,8 +126,8 @@ def mark(what: str, line: Line) -> str:
     return f"backorder@{(line.promised or 0) // DAY}" if what == "backorder" else what
 
 
-def is_about(sent: Sent, event: Mapping[str, str]) -> bool:
-    about, item = sent.proposal.about, f"item:{event['order_id']}:"
+def is_about(about: str, event: Mapping[str, str]) -> bool:
+    item = f"item:{event['order_id']}:"
     if event.get("item_id") is not None:
         return about == f"{item}{event['item_id']}"
     return about == f"order:{event['order_id']}" or about.startswith(item)

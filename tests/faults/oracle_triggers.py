@@ -1,9 +1,12 @@
-"""The oracle's triggers: what has to be said to one customer, by the rules that the triggers' docstrings state.
+"""The oracle's triggers: what has to be said to one customer, by the rules that the triggers' docstrings state."""
 
-Abandonment and everything after a purchase are worked out here; what rests on a model's score is not.
-"""
+from collections.abc import Mapping
 
+from tests.faults.oracle_churn import Silence
 from tests.faults.oracle_customer import Cart, Person
+from tests.faults.oracle_features import cart_features
+from tests.faults.oracle_labels import Labels
+from tests.faults.oracle_ledger import Contact, Ledger, Name
 from tests.faults.oracle_news import (
     ABANDONED_CHANNELS,
     BROWSE_AFTER,
@@ -13,19 +16,20 @@ from tests.faults.oracle_news import (
     GIVE_UP,
     HOW_WAS_IT_AFTER,
     LATE_ITEM_RETRY,
-    MARKETING,
     MISMATCH_AFTER,
     ORDER_CHANNELS,
     RANK,
     TOGETHER,
     VALID_FOR,
     Held,
+    Judge,
     Proposal,
     Said,
-    Sent,
+    Scored,
     asked_at,
     cart_left,
     is_about,
+    is_marketing,
     is_true,
     mark,
     next_used_up,
@@ -40,12 +44,16 @@ from tests.faults.oracle_orders import Bought, Json
 class Watch:
     """One customer's timers, and what was decided. `person` is folded first, then `observe` is told."""
 
-    def __init__(self, person: Person) -> None:
+    def __init__(self, person: Person, judge: Judge, names: Mapping[str, Name]) -> None:
         self.person = person
         self.timers: dict[str, int] = {}
         self.said: list[Said] = []
+        self.scores: dict[Said, Scored] = {}
         self.cancelled: list[tuple[str, str, int, str]] = []  # (key, trigger, at, reason)
-        self.open: list[Sent] = []
+        self.ledger = Ledger(names)
+        self.labels = Labels(person, self.timers)
+        self.silence = Silence(person, self.timers, judge)
+        self._judge = judge
         self.held: dict[tuple[str, str], Held] = {}
         self.browse_fired = False
 
@@ -57,10 +65,16 @@ class Watch:
                 break
             del self.timers[timer]
             self._ring(timer, due)
-            assert len(self.timers) <= 48, "the row's bound on timers would begin to matter"
+            assert len(self.timers) <= 64, "the row's bound on timers would begin to matter"
 
-    def observe(self, touchpoint: str, event: Json, at: int, *, is_purchase: bool) -> None:
+    def observe(self, touchpoint: str, event: Json, at: int, stream_time: int, *, is_purchase: bool) -> None:
         """What an applied event makes true."""
+        if touchpoint == "messages":
+            self.ledger.told(event, at)
+        if _touches_consent(touchpoint, event) and not self.person.allows("profiling"):
+            self.labels.forget()
+        elif is_purchase:
+            self.labels.bought(at, max(at, stream_time))
         self._cancel_wrong(touchpoint, event, at, is_purchase=is_purchase)
         if touchpoint == "web":
             self._on_site(event, at)
@@ -131,42 +145,58 @@ class Watch:
         if family == "held":
             trigger, _, about = rest.partition(":")
             self._look_again(self.held.pop((trigger, about)), due)
-        elif timer == "abandonment:browse":
+        elif family == "label":
+            self.labels.ring(timer, due)
+        elif family == "churn_risk":
+            look = self.silence.ring(due)
+            if look is not None:
+                self._propose(look, due)
+        elif family == "abandonment":
+            self._ring_left(rest, due)
+        elif rest == "replenishment":
+            self._ring_replenishment(due)
+        else:
+            what, _, order_id = rest.partition(":")
+            self._ring_order(what, order_id, due)
+
+    def _ring_left(self, what: str, due: int) -> None:
+        if what == "browse":
             views = self._left_browsing(due)
             if views and not self.browse_fired:
                 self.browse_fired = True
                 self.timers["abandonment:closed_browse"] = due + GIVE_UP
                 self._propose(self._browse(views), due)
-        elif timer == "abandonment:closed_browse":
+        elif what == "closed_browse":
             self.browse_fired = False
-        elif timer.startswith("abandonment:cart:"):
-            self._ring_cart(rest.removeprefix("cart:"), due)
-        elif timer.startswith("abandonment:closed_cart:"):
-            self._close_case(timer, rest.removeprefix("closed_cart:"), due)
-        elif timer == "post_purchase:replenishment":
-            self._ring_replenishment(due)
+        elif what.startswith("cart:"):
+            self._ring_cart(what.removeprefix("cart:"), due)
         else:
-            what, _, order_id = rest.partition(":")
-            self._ring_order(what, order_id, due)
+            self._close_case(what.removeprefix("closed_cart:"), due)
 
     def _ring_cart(self, cart_id: str, due: int) -> None:
         cart = self._left_cart(cart_id, due)
         if cart is not None and RANK[cart.announced] < RANK[cart.stage]:
             cart.announced = cart.stage
             self.timers[f"abandonment:closed_cart:{cart_id}"] = cart.last_at + GIVE_UP
-            self._propose(cart_left(cart), due)
+            self._propose(cart_left(cart, self._scored(cart, due)), due)
 
-    def _close_case(self, timer: str, cart_id: str, due: int) -> None:
+    def _scored(self, cart: Cart, now: int) -> Scored | None:
+        if not self.person.allows("profiling"):
+            return None
+        return self._judge("cart", cart_features(self.person, cart, now), now)
+
+    def _close_case(self, cart_id: str, due: int) -> None:
         cart = self.person.cart(cart_id)
         if cart is None:
             return
         if cart.last_at + GIVE_UP <= due:
             cart.announced = ""
         else:
-            self.timers[timer] = cart.last_at + GIVE_UP
+            self.timers[f"abandonment:closed_cart:{cart_id}"] = cart.last_at + GIVE_UP
 
     def _browse(self, views: list[int]) -> Proposal:
-        return Proposal("abandonment.browse", f"customer:{self.person.key}", views[-1] + GIVE_UP)
+        about = f"customer:{self.person.key}"
+        return Proposal("abandonment.browse", about, views[-1] + GIVE_UP, str(views[-1]))
 
     # --- after a purchase
 
@@ -179,6 +209,7 @@ class Watch:
         if kind == "order_placed":
             self._ask_later(order, at)
             if is_purchase:
+                self.silence.bought(at)
                 self._replenish_later({line.product_id for line in order.lines}, at)
                 if order.cancelled_at is None:
                     self._propose(thanks(order), at)
@@ -218,13 +249,15 @@ class Watch:
         order = self.person.book.find(order_id)
         if order is None:
             return
-        proposal = self._news(order, what, due, again=False)
+        proposal = self._news(order, what, due, due)
         if what == "delivered_check":
             self._ask_later(order, due)
         if proposal is not None:
             self._propose(proposal, due)
 
-    def _news(self, order: Bought, what: str, now: int, *, again: bool) -> Proposal | None:
+    def _news(
+        self, order: Bought, what: str, now: int, since: int, *, again: bool = False
+    ) -> Proposal | None:
         book = self.person.book
         if order.cancelled_at is not None:
             return None
@@ -244,7 +277,8 @@ class Watch:
         if what == "cross_sell":
             dearest = max(lines, key=lambda line: (line.price or 0.0) * line.ordered)
             about = f"item:{order.order_id}:{dearest.item_id}"
-        return Proposal(f"post_purchase.{what}", about, now + VALID_FOR)
+        occurrence = f"{since}:{','.join(f'{line.item_id}/{mark(what, line)}' for line in lines)}"
+        return Proposal(f"post_purchase.{what}", about, now + VALID_FOR, occurrence)
 
     # --- what runs out
 
@@ -272,26 +306,40 @@ class Watch:
     # --- what becomes of a proposal
 
     def _propose(self, proposal: Proposal, now: int) -> None:
-        earlier = self.held.pop(proposal[:2], None)
+        earlier = None if proposal.unmet else self.held.pop(proposal[:2], None)
         if earlier is not None:
             self.timers.pop(f"held:{proposal.trigger}:{proposal.about}", None)
-            self._say(proposal, now, "suppressed", "superseded")
-        self._decide(proposal, now, None)
+            self._say(proposal._replace(scored=None), now, "suppressed", "superseded")
+        said = self._decide(proposal, now, None)
+        if proposal.scored is not None:
+            self.labels.expect(said, proposal.scored)
 
-    def _decide(self, proposal: Proposal, now: int, held: Held | None) -> None:
-        channel = self._channel(proposal.trigger)
-        if channel is None:
-            self._say(proposal, now, "suppressed", "no_marketing_consent")
-        elif now >= proposal.expires_at:
-            self._say(proposal, now, "suppressed", "expired")
-        elif proposal.trigger.startswith(MARKETING) and self.person.book.has_late(now):
+    def _decide(self, proposal: Proposal, now: int, held: Held | None) -> Said:
+        reason, channel = self._stopped_by(proposal, now)
+        if reason == "late_item":
             if held is None:
-                self._say(proposal, now, "deferred", "late_item")
-                held = Held(proposal, now)
+                held = Held(proposal, now, self._say(proposal, now, "deferred", reason))
             self._hold(held, now)
-        else:
-            self._say(proposal, now, "fired", "")
-            self.open.append(Sent(proposal, channel))
+            return held.said
+        if reason:
+            return self._say(proposal, now, "suppressed", reason)
+        said = self._say(proposal, now, "fired", "")
+        self.ledger.enter(said, proposal, channel)
+        return said
+
+    def _stopped_by(self, proposal: Proposal, now: int) -> tuple[str, str]:
+        """The first of the gates that does not let it pass, and else the channel."""
+        channel = self._channel(proposal.trigger)
+        courts = is_marketing(proposal.trigger)
+        gates = (
+            (proposal.unmet, bool(proposal.unmet)),
+            ("no_marketing_consent", channel is None),
+            ("expired", now >= proposal.expires_at),
+            ("already_said", self.ledger.knows(proposal)),
+            ("late_item", courts and self.person.book.has_late(now)),
+            ("cap_reached", courts and self.ledger.is_full(now)),
+        )
+        return next((reason for reason, stops in gates if stops), ""), channel or ""
 
     def _hold(self, held: Held, now: int) -> None:
         self.held[held.proposal[:2]] = held
@@ -301,7 +349,7 @@ class Watch:
         self.timers[timer] = min(until, held.proposal.expires_at)
 
     def _look_again(self, held: Held, now: int) -> None:
-        proposal = held.proposal
+        proposal = held.proposal._replace(scored=None)
         if now >= proposal.expires_at:
             self._say(proposal, now, "suppressed", "expired")
             return
@@ -313,9 +361,11 @@ class Watch:
         self._decide(again, now, held)
 
     def _again(self, held: Held, now: int) -> Proposal | None:
-        _, about, _ = held.proposal
+        about = held.proposal.about
         kind, _, name = about.partition(":")
         what = held.proposal.trigger.partition(".")[2]
+        if held.proposal.trigger == "churn_risk":
+            return self.silence.again(now)
         if what == "browse":
             return self._browse_again(now)
         if what in ("cart", "checkout"):
@@ -328,7 +378,7 @@ class Watch:
         assert kind == "item"
         for order in self.person.book.orders:
             if any(name == f"{order.order_id}:{line.item_id}" for line in order.lines):
-                return self._news(order, what, now, again=True)
+                return self._news(order, what, now, held.since, again=True)
         return None
 
     def _browse_again(self, now: int) -> Proposal | None:
@@ -350,44 +400,48 @@ class Watch:
             cart.announced = ""
             self.timers[f"abandonment:cart:{cart_id}"] = silent_from + silence(cart)
             return None
-        return cart_left(cart)
+        return cart_left(cart, self._scored(cart, now))
 
     def _channel(self, trigger: str) -> str | None:
         channels = ABANDONED_CHANNELS if trigger.startswith("abandonment") else ORDER_CHANNELS
         if trigger == "post_purchase.delivery_mismatch":
             return "call"
-        if not trigger.startswith(MARKETING):
+        if not is_marketing(trigger):
             return channels[0]
         return next((each for each in channels if self.person.allows("marketing", each)), None)
 
-    def _say(self, proposal: Proposal, now: int, outcome: str, reason: str) -> None:
-        self.said.append(Said(self.person.key, proposal.trigger, proposal.about, now, outcome, reason))
+    def _say(self, proposal: Proposal, now: int, outcome: str, reason: str) -> Said:
+        said = Said(self.person.key, proposal.trigger, proposal.about, now, outcome, reason)
+        self.said.append(said)
+        if proposal.scored is not None:
+            self.scores[said] = proposal.scored
+        return said
 
     # --- what becomes wrong before it is sent
 
     def _cancel_wrong(self, touchpoint: str, event: Json, at: int, *, is_purchase: bool) -> None:
+        sent = [each for each in self.ledger.contacts if each.is_open(at)]
         if is_purchase:
-            self._call_back(at, "purchased", {s for s in self.open if self._is_answered(s, event)})
+            self._call_back(at, "purchased", [each for each in sent if self._is_answered(each, event)])
         elif event["type"] == "order_cancelled":
-            self._call_back(at, "order_cancelled", {s for s in self.open if is_about(s, event)})
-        if touchpoint in ("consent", "messages"):
-            forbidden = {
-                sent
-                for sent in self.open
-                if sent.proposal.trigger.startswith(MARKETING)
-                and not self.person.allows("marketing", sent.channel)
-            }
+            wrong = [each for each in sent if is_about(each.proposal.about, event)]
+            self._call_back(at, "order_cancelled", wrong)
+        if _touches_consent(touchpoint, event):
+            forbidden = [
+                each
+                for each in sent
+                if is_marketing(each.proposal.trigger) and not self.person.allows("marketing", each.channel)
+            ]
             self._call_back(at, "consent_withdrawn", forbidden)
 
-    def _call_back(self, at: int, reason: str, wrong: set[Sent]) -> None:
-        for sent in wrong:
-            if at < sent.proposal.expires_at:
-                self.open.remove(sent)
-                self.cancelled.append((self.person.key, sent.proposal.trigger, at, reason))
+    def _call_back(self, at: int, reason: str, wrong: list[Contact]) -> None:
+        for each in wrong:
+            each.status, each.status_at = "cancelled", at
+            self.cancelled.append((self.person.key, each.proposal.trigger, at, reason))
 
-    def _is_answered(self, sent: Sent, event: Json) -> bool:
-        trigger, about, _ = sent.proposal
-        if trigger == "abandonment.browse":
+    def _is_answered(self, sent: Contact, event: Json) -> bool:
+        trigger, about = sent.proposal.trigger, sent.proposal.about
+        if trigger in ("abandonment.browse", "churn_risk"):
             return True
         if trigger.startswith("abandonment."):
             return all(about != f"cart:{cart.cart_id}" for cart in self.person.carts)
@@ -399,3 +453,7 @@ class Watch:
             for order in self.person.book.orders
             for line in order.lines
         )
+
+
+def _touches_consent(touchpoint: str, event: Json) -> bool:
+    return touchpoint in ("consent", "messages") or bool((event.get("context") or {}).get("consent"))

@@ -1,4 +1,7 @@
-"""The input of the fault tests: a simulated shop's events out of order, repeated, spoilt, and clock records."""
+"""The input of the fault tests: a simulated shop's events out of order, repeated, spoilt, and clock records.
+
+One touchpoint falls silent for the middle of the stream: it says neither events nor the time.
+"""
 
 from collections.abc import Iterator
 from random import Random
@@ -13,13 +16,14 @@ from streams.local.simulator.shop import Shop
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 START: Millis = 1_700_000_000_000
-AFTERWARDS = 60 * DAY
-"""How far the last clock records go beyond the last event: further than any timer but a horizon's."""
+AFTERWARDS = 93 * DAY
+"""How far the last clock records go beyond the last event: further than any timer but the last looks' horizons."""
 
 MAX_DELAY = 6 * HOUR
 """An event shows in its topic at most so much after it happened, so a clock record can promise the rest."""
 
 TOUCHPOINTS = ("consent", "messages", "orders", "web")
+FALLS_SILENT = "messages"
 
 
 class Sent(NamedTuple):
@@ -32,11 +36,17 @@ class Sent(NamedTuple):
     headers: list[tuple[str, str | bytes | None]] | None = None
 
 
-def portions(seed: int, customers: int, days: int, size: int) -> list[list[Sent]]:
-    """The whole stream in portions; each ends with a clock record for every touchpoint, the last with two.
+class Portion(NamedTuple):
+    """A part of the stream, and the clock records that end it; `at` is when its last event shows."""
 
-    So the workers never have to guess whether a quiet touchpoint has nothing to say, and there is one order.
-    """
+    sent: list[Sent]
+    clock: list[Sent]
+    at: Millis
+    silent: frozenset[str]
+
+
+def portions(seed: int, customers: int, days: int, size: int) -> list[Portion]:
+    """The whole stream; each portion ends with a clock record for every touchpoint that is not silent."""
     rng = Random(f"stream:{seed}")
     shop = Shop(seed, START, customers)
     timed: list[tuple[Millis, int, Sent]] = []
@@ -45,16 +55,25 @@ def portions(seed: int, customers: int, days: int, size: int) -> list[list[Sent]
             timed.append((shown_at, len(timed), sent))
     timed.sort(key=lambda each: each[:2])
     cut = [timed[begin : begin + size] for begin in range(0, len(timed), size)]
-    made = [[*(sent for *_, sent in each), *_clock(each[-1][0] - MAX_DELAY)] for each in cut]
-    end = timed[-1][0] + AFTERWARDS
-    made[-1] += [*_clock(end), *_clock(end + 1)]
+    made = []
+    for number, part in enumerate(cut):
+        is_middle = len(cut) // 3 <= number < 2 * len(cut) // 3
+        silent = frozenset({FALLS_SILENT} if is_middle else ())
+        told = [each for *_, each in part if each.touchpoint not in silent]
+        made.append(Portion(told, clock(part[-1][0] - MAX_DELAY, silent), part[-1][0], silent))
     return made
 
 
 def _enriched(events: Iterator[Replayed], rng: Random) -> Iterator[Replayed]:
-    """What the simulated shop does not do: take out of a cart, tell a cart anew, and answer messages."""
+    """What the simulated shop does not do: take out of a cart, tell a cart anew, answer messages, mind profiling."""
     for event in events:
         yield event
+        if rng.random() < 0.002:
+            kind = rng.choice(("withdrawn", "granted"))
+            yield _like(event, "consent", 3_000, "p", type=kind, purpose="profiling", evidence="by telephone")
+        if rng.random() < 0.001:
+            seen = {**event.payload["context"], "consent": {"profiling": False}}
+            yield _like(event, "web", 4_000, "c", type="page_viewed", path="/privacy", context=seen)
         if event.payload["type"] == "product_added" and rng.random() < 0.08:
             kind = rng.choice(("product_removed", "cart_updated"))
             product = event.payload["product"]
@@ -111,6 +130,26 @@ def _spoilt(event: Replayed, value: bytes, rng: Random) -> Sent:
     return Sent(touchpoint, key, orjson.dumps(payload))
 
 
-def _clock(at: Millis) -> list[Sent]:
+def clock(at: Millis, silent: frozenset[str] = frozenset()) -> list[Sent]:
+    """Clock records for all touchpoints but the silent ones."""
     value, headers = encode_clock(at)
-    return [Sent(touchpoint, None, value, headers=list(headers)) for touchpoint in TOUCHPOINTS]
+    return [
+        Sent(touchpoint, None, value, headers=list(headers))
+        for touchpoint in TOUCHPOINTS
+        if touchpoint not in silent
+    ]
+
+
+def feedback(action: dict[str, Any], at: Millis, rng: Random) -> Sent:
+    """What a messaging service says at `at` of an action."""
+    told = rng.choice(("sent", "sent", "delivered", "bounced", "opened", "clicked", "unsubscribed"))
+    payload = {
+        "event_id": f"f-{action['action_id']}",
+        "type": told,
+        "event_time": iso(at),
+        "customer_id": action["customer_key"].removeprefix("c:"),
+        "source": "messaging",
+        "action_id": action["action_id"],
+        "channel": action["channel"],
+    }
+    return Sent("messages", action["customer_key"], orjson.dumps(payload))

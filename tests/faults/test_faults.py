@@ -1,4 +1,7 @@
-"""Workers are killed by pid while events flow; what they leave behind is what an oracle works out."""
+"""Workers are killed by pid while events flow, models change and topics fall silent.
+
+What they leave behind is what an oracle works out.
+"""
 
 import signal
 import threading
@@ -8,17 +11,27 @@ from random import Random
 
 import pytest
 
+from schemas.topics import ACTIONS
+from tests.broker.reading import Reader
 from tests.broker.workers import Deployment, Worker, deployed
 from tests.faults import comparing
-from tests.faults.oracle import murmur2, refold
-from tests.faults.stream import Sent, portions
+from tests.faults.comparing_rows import assert_rows
+from tests.faults.oracle import Expected, refold
+from tests.faults.oracle_models import assert_learned
+from tests.faults.replaying import assert_replays
+from tests.faults.sending import send
+from tests.faults.stream import AFTERWARDS, FALLS_SILENT, Portion, clock, feedback, portions
 
 pytestmark = [pytest.mark.broker, pytest.mark.faults]
 
 PARTITIONS = 4
 CUSTOMERS, DAYS, PORTION = 100, 20, 60
-PACE_SECONDS = 0.2
+PACE_SECONDS = 0.1
 SESSION_MS = 3_000
+IDLE_MS = 1_000
+TOLD = 0.5
+"""Share of the actions of which the messaging services tell."""
+EAGER = "tests.faults.eager"
 OPEN_FIRST = 0.75
 """Share of the moments that wait until the worker has opened its tasks."""
 POLICY = Path(__file__).with_name("policy.yaml")
@@ -35,29 +48,68 @@ A frozen worker (SIGSTOP) wakes up after its leases went to the other one, and m
 
 
 def test_eleven_kills_among_one_two_three_and_one_workers_leave_no_trace(kafka: str, seed: int) -> None:
-    settings = {"time": "events", "idle_ms": 120_000, "session_timeout_ms": SESSION_MS, "batch_records": 60}
-    with deployed(kafka, partitions=PARTITIONS, policy=POLICY, **settings) as shop:
-        feeder = Feeder(shop, portions(seed, CUSTOMERS, DAYS, PORTION), len(SCHEDULE))
+    settings = {"time": "events", "idle_ms": IDLE_MS, "session_timeout_ms": SESSION_MS, "batch_records": 60}
+    with deployed(kafka, partitions=PARTITIONS, policy=POLICY, agents=[EAGER], **settings) as shop:
+        stream = portions(seed, CUSTOMERS, DAYS, PORTION)
+        feeder = Feeder(shop, stream, len(SCHEDULE), Random(f"told:{seed}"))
         alive = disturb(shop, feeder, Random(f"kills:{seed}"))
         feeder.finish()
-        # The very last clock record of a topic waits for more of the other topics.
-        shop.await_offsets({place: end - 1 for place, end in shop.ends().items()}, 90)
-        written = comparing.written(shop)
-        expected = refold(comparing.inputs(shop), PARTITIONS)
+        assert_much_is_under_way(assert_as_expected(shop))
+        for sent in clock(stream[-1].at + AFTERWARDS):
+            send(shop, sent)
+        assert_much_happened(assert_as_expected(shop))
         assert [worker.stop() for worker in alive] == [0] * len(alive)
+        assert_replays(shop)
 
+
+def assert_as_expected(shop: Deployment) -> Expected:
+    """What was written is what the oracle makes of all that was sent."""
+    shop.await_taken(90)
+    written = comparing.Written(shop)
+    expected = refold(comparing.inputs(shop), PARTITIONS, written.told())
     comparing.assert_letters(written, expected)
-    comparing.assert_rows(written, expected)
+    assert_rows(written, expected)
     comparing.assert_decisions(written, expected)
     comparing.assert_actions(written, expected)
-    comparing.assert_lapses(written, expected)
+    comparing.assert_examples(written, expected)
+    assert_learned(written.published, written.taught, PARTITIONS)
+    assert all(versions.only_rise() for versions in written.told().versions.values())
+    return expected
+
+
+def assert_much_is_under_way(expected: Expected) -> None:
+    """What will be over and done with at the end is there to be compared before."""
+    watches = [life.watch for life in expected.lives.values()]
+    assert any(watch.held or watch.silence.lapsed for watch in watches)
+    assert {each.scored.model for watch in watches for each in watch.labels.pending.values()} == {
+        "cart",
+        "churn",
+    }
+
+
+def assert_much_happened(expected: Expected) -> None:
+    """Models were swapped in while scores were asked for, and everything that is compared is there to compare."""
+    spoke = {(word.model, word.version) for word in expected.scores.values()}
+    for model in ("cart", "churn"):
+        assert len({version for name, version in spoke if name == model}) >= 4
+    watches = [life.watch for life in expected.lives.values()]
+    statuses = {contact.status for watch in watches for contact in watch.ledger.contacts}
+    assert statuses >= {"emitted", "cancelled", "sent", "bounced"}
+    assert any(watch.labels.pending for watch in watches)
+    reasons = {each.reason for each in expected.said}
+    assert reasons >= {"cap_reached", "late_item", "score_below_threshold", "already_announced"}
+    assert {lesson.label for lesson in expected.lessons} == {True, False}
 
 
 class Feeder:
-    """Sends the stream from a thread of its own: an even part of it for each step of the schedule."""
+    """Sends the stream from a thread of its own: an even part of it for each step of the schedule.
 
-    def __init__(self, shop: Deployment, stream: list[list[Sent]], steps: int) -> None:
-        self._shop, self._stream = shop, stream
+    It plays the messaging services too: of some of the actions it says what became of them.
+    """
+
+    def __init__(self, shop: Deployment, stream: list[Portion], steps: int, rng: Random) -> None:
+        self._shop, self._stream, self._rng = shop, stream, rng
+        self._actions, self._told = Reader(shop.bootstrap, ACTIONS), 0
         self._allowed = threading.Semaphore(0)
         self._a_step = -(-len(stream) // steps)
         self._thread = threading.Thread(target=self._feed, daemon=True)
@@ -73,12 +125,23 @@ class Feeder:
         assert not self._thread.is_alive()
 
     def _feed(self) -> None:
-        for portion in self._stream:
+        for number, portion in enumerate(self._stream):
             self._allowed.acquire()
-            for sent in portion:
+            for sent in portion.sent:
+                send(self._shop, sent)
+            if FALLS_SILENT not in portion.silent and number % 5 == 0:
+                self._tell(portion.at)
+            for sent in portion.clock:
                 send(self._shop, sent)
             self._shop.producer.flush()
             time.sleep(PACE_SECONDS)
+
+    def _tell(self, at: int) -> None:
+        actions = [each.json for each in self._actions.read()[self._told :]]
+        self._told += len(actions)
+        for action in actions:
+            if "template_id" in action and self._rng.random() < TOLD:
+                send(self._shop, feedback(action, at, self._rng))
 
 
 def disturb(shop: Deployment, feeder: Feeder, rng: Random) -> list[Worker]:
@@ -89,7 +152,7 @@ def disturb(shop: Deployment, feeder: Feeder, rng: Random) -> list[Worker]:
         chosen = alive[rng.randrange(len(alive))]
         if rng.random() < OPEN_FIRST:
             chosen.await_ready()
-        time.sleep(rng.uniform(0.2, 2.5))  # the moment is part of the schedule
+        time.sleep(rng.uniform(0.2, 2.0))  # the moment is part of the schedule
         if what == "freeze":
             chosen.signal(signal.SIGSTOP)
             time.sleep(SESSION_MS / 1000 * 1.5)
@@ -102,13 +165,3 @@ def disturb(shop: Deployment, feeder: Feeder, rng: Random) -> list[Worker]:
         if what != "drop":
             alive.append(shop.start())
     return alive
-
-
-def send(shop: Deployment, sent: Sent) -> None:
-    """One record to where its key belongs, a misplaced one to its neighbour, a clock record everywhere."""
-    if sent.key is None:
-        for number in range(PARTITIONS):
-            shop.send(sent.touchpoint, None, sent.value, partition=number, headers=sent.headers)
-        return
-    right = murmur2(sent.key.encode()) % PARTITIONS
-    shop.send(sent.touchpoint, sent.key, sent.value, partition=(right + sent.misplaced) % PARTITIONS)

@@ -1,0 +1,219 @@
+"""A task's log and its journal, through the pure task: no Kafka, no clock, and the same outputs to the byte."""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from prometheus_client import CollectorRegistry
+
+from models.scorer import Scorer
+from models.scorers import ModelScorer, cold_start
+from models.snapshot import SnapshotReader
+from schemas.policy import Policy
+from schemas.policy_file import load_policy, policy_version
+from schemas.topics import ACTIONS, DEAD_LETTERS, DECISIONS, EXAMPLES, JOURNAL, MODELS
+from schemas.touchpoints.touchpoint import Touchpoint
+from streams.agents.touchpoints import TouchpointReader
+from streams.engine.batch import Batch
+from streams.engine.commit import OutputRecord
+from streams.engine.inbox import Item, RawRecord
+from streams.engine.outputs import Outputs
+from streams.engine.state import TaskState
+from streams.engine.store import Store
+from streams.engine.task_row import TaskRow
+from streams.engine.work import Fetched
+from streams.metrics import Metrics, Tally
+from streams.triggers.circumstances import Circumstances
+from streams.triggers.feeds import FeedTracker
+from tests.broker.reading import Record, read, rows, task_rows
+from tests.broker.workers import Deployment
+
+Journal = Mapping[str, Any]
+_OUTPUTS = (ACTIONS, DECISIONS, EXAMPLES, DEAD_LETTERS)
+
+
+class Output(NamedTuple):
+    """What a record says, wherever it lies."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+
+class Replayed(NamedTuple):
+    """What one task leaves: rows, outputs by topic in their order, and where it stands."""
+
+    rows: dict[bytes, bytes]
+    outputs: dict[str, list[Output]]
+    stands: TaskRow
+
+
+def published(models: Iterable[Record]) -> dict[tuple[str, int], Scorer]:
+    """The scorer of each model and version ever published."""
+    reader, scorers = SnapshotReader(), dict[tuple[str, int], Scorer]()
+    for record in models:
+        snapshot = reader.feed((record.key or b"").decode(), record.value)
+        if snapshot is not None:
+            scorers[snapshot.model, snapshot.version] = ModelScorer(snapshot)
+    return scorers
+
+
+def assert_replays(shop: Deployment) -> None:
+    """Log and journal, through the pure task, make every row and every output again: the same bytes."""
+    records = read(shop.bootstrap, *(each.topic for each in shop.touchpoints))
+    models, journal = read(shop.bootstrap, MODELS), read(shop.bootstrap, JOURNAL)
+    changelog, outputs = read(shop.bootstrap, shop.changelog), read(shop.bootstrap, *_OUTPUTS)
+    for task, stands in task_rows(changelog).items():
+        replay = Replay(shop, task, _of(records, task), models)
+        replayed = replay.run([each.json for each in _of(journal, task)], stands.offsets)
+        written = rows(_of(changelog, task))
+        assert replayed.rows.keys() == written.keys()
+        assert not [key for key, packed in written.items() if replayed.rows[key] != packed]
+        assert (replayed.stands.stream_time, replayed.stands.feeds) == (stands.stream_time, stands.feeds)
+        for topic, made in replayed.outputs.items():
+            assert made == [
+                output(each) for each in _of(outputs, task) if each.topic == topic and _counts(each)
+            ]
+
+
+def _of(records: Iterable[Record], task: int) -> list[Record]:
+    return [each for each in records if each.partition == task]
+
+
+def _counts(record: Record) -> bool:
+    """Watermarks of examples go out by the wall clock, and say nothing."""
+    return record.topic != EXAMPLES or record.json["kind"] == "example"
+
+
+def output(record: Record) -> Output:
+    """A record as it was read, without its place."""
+    return Output(record.topic, record.key, record.value, tuple(record.headers))
+
+
+def in_time_order(log: Mapping[str, deque[Item]], up_to: Mapping[str, int]) -> list[Item]:
+    """The items below these offsets, out of the log: smallest event time first, ties by topic."""
+    taken: list[Item] = []
+    while True:
+        heads = [
+            (items[0].at, topic)
+            for topic, items in log.items()
+            if items and items[0].offset < up_to.get(topic, 0)
+        ]
+        if not heads:
+            return taken
+        taken.append(log[min(heads)[1]].popleft())
+
+
+def taken_in(log: Mapping[str, deque[Item]], told: Journal) -> list[Item]:
+    """The items of the batch that a journal's record tells of, out of the log."""
+    if "order" not in told:
+        return in_time_order(log, told["offsets"])
+    return [log[topic].popleft() for topic, count in told["order"] for _ in range(count)]
+
+
+class Replay:
+    """One task of a deployment, replayed. `log` and `journal` are that task's own, in order."""
+
+    def __init__(self, shop: Deployment, task: int, log: Iterable[Record], models: Iterable[Record]) -> None:
+        path = shop.settings.policy
+        assert path is not None, "the fault tests' deployments have policies of their own"
+        policy = load_policy(path.read_text())
+        self._scorers = published(models)
+        self._state = _state(task, shop, policy)
+        self._items = _decoded(shop, task, log, policy)
+        self._outputs: dict[str, list[Output]] = {topic: [] for topic in _OUTPUTS}
+
+    def run(self, journal: Iterable[Journal], ends: Mapping[str, int]) -> Replayed:
+        """Everything up to the offsets `ends`."""
+        for told in journal:
+            self._take(in_time_order(self._items, told["began"]))
+            self._change(told)
+            if "timer_clock_before" in told:
+                fired = self._ring(told["timer_clock_before"])
+                assert not fired, "a timer fired between two batches, and nobody wrote it down"
+            self._take(taken_in(self._items, told))
+            assert {topic: self._state.offsets.get(topic, 0) for topic in told["offsets"]} == told["offsets"]
+            if "timer_clock" in told:
+                self._ring(told["timer_clock"])
+        self._take(in_time_order(self._items, ends))
+        return Replayed(dict(self._state.store.packed), self._outputs, self._state.task_row())
+
+    def _change(self, told: Journal) -> None:
+        given = self._state.circumstances
+        assert told.get("policy_version", given.policy_version) == given.policy_version
+        given.paused = frozenset(told.get("paused", given.paused))
+        given.reference_version = told.get("reference_version", given.reference_version)
+        rules = cold_start()
+        versions: Mapping[str, int] = told.get("model_versions", {})
+        newer = {
+            name: self._scorers[name, version] if version else rules[name]
+            for name, version in versions.items()
+        }
+        given.scorers = {**given.scorers, **newer}
+
+    def _take(self, items: list[Item]) -> None:
+        batch = Batch(items)
+        while not batch.is_done:
+            self._state.advance(batch, len(items))
+        self._write(batch)
+
+    def _ring(self, clock: int) -> int:
+        batch = Batch([])
+        while not self._state.advance_clock(clock, batch):
+            pass
+        self._write(batch)
+        return len(batch.fired)
+
+    def _write(self, batch: Batch) -> None:
+        outputs = Outputs("log", 1 << 20)
+        rows = outputs.pack(batch)
+        for record in outputs.records(batch, rows, None, self._state.task_row()):
+            if record.topic in self._outputs:
+                self._outputs[record.topic].append(_as_read(record))
+        self._state.store.show(rows)
+
+
+def _as_read(record: OutputRecord) -> Output:
+    headers = [
+        (name, value.encode() if isinstance(value, str) else value or b"")
+        for name, value in record.headers or ()
+    ]
+    return Output(record.topic, record.key, record.value, tuple(headers))
+
+
+def _state(task: int, shop: Deployment, policy: Policy) -> TaskState:
+    given = Circumstances(
+        policy=policy,
+        policy_version=policy_version(policy),
+        scorers=cold_start(),
+        feeds=FeedTracker(policy.feeds),
+        allowed_lateness_ms={each.name: each.allowed_lateness_ms for each in shop.touchpoints},
+    )
+    tally = Tally(Metrics(CollectorRegistry()))
+    state = TaskState(task, shop.settings.partitions, Store(hot_rows=50), given, tally)
+    state.load(TaskRow(offsets={each.topic: 0 for each in shop.touchpoints}))
+    return state
+
+
+def _decoded(shop: Deployment, task: int, log: Iterable[Record], policy: Policy) -> dict[str, deque[Item]]:
+    known: dict[str, Touchpoint] = {each.topic: each for each in shop.touchpoints}
+    items: dict[str, deque[Item]] = defaultdict(deque)
+    loop = asyncio.new_event_loop()
+    for topic, records in groupby(sorted(log, key=lambda each: each[:3]), lambda each: each.topic):
+        raw = [RawRecord(*_raw(each)) for each in records]
+        reader = TouchpointReader(
+            known[topic],
+            shop.settings.max_record_bytes,
+            policy.time.max_ahead,
+            accepts_clock=shop.settings.time == "events",
+        )
+        items[topic].extend(reader.read(Fetched(topic, task, raw, frozenset(), loop.create_future())))
+    loop.close()
+    return items
+
+
+def _raw(record: Record) -> tuple[Any, ...]:
+    return record.offset, record.appended_at, record.key, record.value, tuple(record.headers)
