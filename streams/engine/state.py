@@ -7,7 +7,7 @@ import msgspec
 
 from schemas.customer import Customer
 from schemas.dead_letter import DeadLetter, Origin, ReasonCode
-from schemas.event import Arrival, Millis, unknown_fields
+from schemas.event import Arrival, Millis
 from streams.decisions import advance
 from streams.engine.batch import Batch, RecordId, TimerId
 from streams.engine.inbox import Refused, Tick
@@ -121,7 +121,7 @@ class TaskState:
         tally = self.tally
         tally.consumed[feed] += 1
         tally.newest[feed] = arrival.appended_at
-        if extra := unknown_fields(arrival.event):
+        if extra := arrival.event.unknown_fields:
             tally.unknown_fields[arrival.event.source] += extra
         if refusal is not None:
             batch.letters.append(_letter(self.task, arrival, *refusal))

@@ -1,10 +1,11 @@
 """What the advance loop owes to one event: refusals, verdicts, timers at the clock, and the books."""
 
+import msgspec
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 from prometheus_client import CollectorRegistry
 
-from schemas.event import Arrival, Custom, Millis
+from schemas.event import Arrival, Millis
 from schemas.policy import Policy
 from schemas.touchpoints import BUILT_IN
 from schemas.touchpoints.web import WebCustom
@@ -37,7 +38,7 @@ def _state(task: int = 0, partitions: int = 1) -> TaskState:
 
 
 def _arrival(offset: int, at: Millis = AT, event_id: str | None = None, key: str = "c:1") -> Arrival:
-    event: Custom = WebCustom.model_validate(
+    event = msgspec.convert(
         {
             "event_id": event_id or f"e{offset}",
             "type": "custom",
@@ -45,7 +46,8 @@ def _arrival(offset: int, at: Millis = AT, event_id: str | None = None, key: str
             "event_time": "2023-11-14T22:13:20Z",
             "customer_id": key.removeprefix("c:"),
             "source": "test",
-        }
+        },
+        WebCustom,
     )
     return Arrival(event, at, "web", TOPIC, offset, key.encode(), at, b"{}")
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from hashlib import blake2b
 
+import msgspec
+
 from models.model import Model
 from models.scorer import Features
 from schemas.action import moment
@@ -45,7 +47,8 @@ def example(i: int, model: Model = TINY, at: Millis | None = None, **changes: ob
         "decided_at": moment_,
         "resolved_at": moment_,
     }
-    return Example.model_validate(fields | changes)
+    made: Example = msgspec.convert(fields | changes, Example)
+    return made
 
 
 def examples(n: int, model: Model = TINY) -> Iterator[Example]:
