@@ -81,7 +81,11 @@ class Shop:
         arrival = Arrival(event, at, touchpoint, f"touchpoints.{touchpoint}", self._events, b"c:ana", at)
         if fold(self.row, arrival, self._stream_time, LATENESS) != "applied":
             return []
-        found = list(families.observe(self.row, arrival, self.circumstances))
+        found = [
+            candidate
+            for react in families.reactions(type(arrival.event))
+            for candidate in react(self.row, arrival, self.circumstances)
+        ]
         self.proposed += found
         return found
 
