@@ -90,11 +90,12 @@ def _recent(row: Customer, now: Millis) -> tuple[float, ...]:
     orders = [log(sum(today - window < day <= today for day in kept)) for window in _WINDOWS]
     spends = [log(_spend(row.orders, now - window * DAY, now)) for window in _WINDOWS]
     quarters = max(days(bought.first_at, now) / 90.0, 1.0)
+    # Equal logarithms must leave nothing: where they always are, a scaler would blow their rounding up to one.
     return (
         *orders,
         *spends,
-        orders[-1] - log(bought.days / quarters),
-        spends[-1] - log(bought.value / quarters),
+        round(orders[-1] - log(bought.days / quarters), 9),
+        round(spends[-1] - log(bought.value / quarters), 9),
     )
 
 

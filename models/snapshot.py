@@ -7,7 +7,7 @@ and SHA-256.
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 from river.__version__ import __version__ as RIVER
@@ -110,19 +110,6 @@ class SnapshotReader:
             chunks.pop(int(part), None)
         else:
             chunks[int(part)] = value
-
-
-def from_records(records: Iterable[tuple[str, bytes | None]]) -> dict[str, Snapshot]:
-    """The newest complete snapshot of each model, from the topic's records in the order of the log.
-
-    Raises SnapshotRefusedError as SnapshotReader does.
-    """
-    reader, snapshots = SnapshotReader(), {}
-    for key, value in records:
-        snapshot = reader.feed(key, value)
-        if snapshot is not None:
-            snapshots[snapshot.model] = snapshot
-    return snapshots
 
 
 def check_features(snapshot: Snapshot, model: Model) -> None:

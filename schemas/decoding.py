@@ -127,8 +127,11 @@ class Decoder:
         try:
             return reader.read(to_json(translated, inf_nan_mode="constants"))
         except ValidationError as error:
-            rejected = reader.explain(error)
-            return _claimed(rejected._replace(pointer=original_pointer(rejected.pointer, payload)), value)
+            faults = [
+                fault._replace(pointer=original_pointer(fault.pointer, payload))
+                for fault in reader.explain(error).faults
+            ]
+            return _claimed(Rejected(*faults[0], others=tuple(faults[1:])), value)
 
 
 def _object(value: bytes) -> Payload | None:

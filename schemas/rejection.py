@@ -4,7 +4,7 @@ import re
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import from_json
+from pydantic_core import ErrorDetails, from_json
 
 from schemas.dead_letter import ReasonCode
 from schemas.touchpoints.touchpoint import Touchpoint
@@ -13,8 +13,20 @@ MAX_CLAIM = 128
 """At most so many characters are believed of what a refused record says of itself."""
 
 
+MAX_FAULTS = 20
+"""At most so many faults of one record are told."""
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong with a record. `pointer` is RFC 6901, of the contract's field names and of indices."""
+
+    reason: ReasonCode
+    pointer: str
+    message: str
+
+
 class Rejected(NamedTuple):
-    """A record that is no event. `pointer` is RFC 6901, made of the contract's field names and of indices.
+    """A record that is no event: its first fault, and the `others`.
 
     `source` and `event_id` are the record's own claims, cut short: good for counting, not to be trusted.
     """
@@ -24,6 +36,12 @@ class Rejected(NamedTuple):
     message: str
     source: str | None = None
     event_id: str | None = None
+    others: tuple[Fault, ...] = ()
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """All that is known to be wrong, the first first."""
+        return (Fault(self.reason, self.pointer, self.message), *self.others)
 
 
 _REASONS: dict[str, ReasonCode] = {
@@ -47,20 +65,28 @@ class Explainer:
         self._names = _property_names(reader.json_schema())
 
     def explain(self, error: ValidationError) -> Rejected:
-        """The first fault found, without source and event id."""
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        kind = first["type"]
+        """The first fault found, then the others, one a field; without source and event id."""
+        errors = error.errors(include_url=False, include_context=False, include_input=False)
+        by_pointer: dict[str, Fault] = {}
+        for each in errors[:MAX_FAULTS]:
+            fault = self._fault(each)
+            by_pointer.setdefault(fault.pointer, fault)
+        first, *others = by_pointer.values()
+        return Rejected(*first, others=tuple(others))
+
+    def _fault(self, error: ErrorDetails) -> Fault:
+        kind = error["type"]
         if kind == "json_invalid":
-            return Rejected("truncated_json" if "EOF" in first["msg"] else "malformed_json", "", first["msg"])
+            return Fault("truncated_json" if "EOF" in error["msg"] else "malformed_json", "", error["msg"])
         if kind.startswith("union_tag"):
-            return Rejected(_REASONS[kind], "/type", self._known_types())
-        path = first["loc"][1:] if self._is_union else first["loc"]
+            return Fault(_REASONS[kind], "/type", self._known_types())
+        path = error["loc"][1:] if self._is_union else error["loc"]
         if kind == "literal_error" and path == ("type",):
-            return Rejected("unknown_type", "/type", self._known_types())
+            return Fault("unknown_type", "/type", self._known_types())
         if not path and kind.endswith("_type"):
-            return Rejected("not_an_object", "", "an event is a JSON object")
+            return Fault("not_an_object", "", "an event is a JSON object")
         reason = _REASONS.get(kind, "wrong_type" if kind.endswith("_type") else "invalid_value")
-        return Rejected(reason, self._pointer(path), "is not valid" if kind in _OPAQUE else first["msg"])
+        return Fault(reason, self._pointer(path), "is not valid" if kind in _OPAQUE else error["msg"])
 
     def _known_types(self) -> str:
         return f"the type is one of: {', '.join(self._types)}"

@@ -24,6 +24,7 @@ from schemas.touchpoints.touchpoint import Touchpoint
 from streams.agents import customers, learner, touchpoints
 from streams.agents.touchpoints import TouchpointReader
 from streams.engine.batch import Batch
+from streams.engine.deployment import deployment_of
 from streams.engine.engine import Engine, task_threads
 from streams.engine.learning import LearnerService
 from streams.engine.lease import Lease
@@ -110,7 +111,8 @@ def build_app(settings: Settings, policy: Policy) -> App:
         threads=task_threads(settings.partitions),
         committed=lambda batch: _publish(app, batch),
     )
-    app.reference = Reference(settings, versions, app.metrics)
+    deployment = deployment_of(settings, (touchpoint.name for touchpoint in known))
+    app.reference = Reference(settings, versions, app.metrics, deployment)
     app.models = PublishedModels(settings, versions, app.metrics)
     lessons = app.channel()
     learner.register(app, lessons)
@@ -124,7 +126,13 @@ def build_app(settings: Settings, policy: Policy) -> App:
         lambda failure: app.engine.crash(failure),
     )
     app.engine = Engine(
-        settings, lease, source, app.metrics, lambda number: _new_task(number, known, surroundings)
+        settings,
+        lease,
+        source,
+        app.metrics,
+        lambda number: _new_task(number, known, surroundings),
+        app.registry,
+        followers=(app.reference, app.models),
     )
     app.customers = Customers(app.engine.tasks, settings.partitions)
     for module in settings.agents:
@@ -141,7 +149,7 @@ def _new_task(number: int, known: tuple[Touchpoint, ...], surroundings: Surround
     circumstances = Circumstances(
         policy=versions.policy,
         policy_version=versions.policy_version,
-        scorers=versions.scorers,
+        scorers=dict(versions.scorers),
         feeds=FeedTracker(versions.policy.feeds),
         allowed_lateness_ms={touchpoint.name: touchpoint.allowed_lateness_ms for touchpoint in known},
         paused=versions.paused,

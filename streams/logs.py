@@ -10,6 +10,7 @@ import logging
 import sys
 import traceback
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -45,6 +46,21 @@ class Sparing(logging.Filter):
         if record.created - self._passed.get(said, 0.0) < REPEAT_SECONDS:
             return False
         self._passed[said] = record.created
+        return True
+
+
+class Seldom:
+    """True at the first call, and then once in REPEAT_SECONDS: whether to say again what lasts."""
+
+    def __init__(self) -> None:
+        self._said_at: float | None = None
+
+    def __call__(self) -> bool:
+        """Whether it is time to say it."""
+        now = monotonic()
+        if self._said_at is not None and now - self._said_at < REPEAT_SECONDS:
+            return False
+        self._said_at = now
         return True
 
 

@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     that no topic is ever waited for longer than that takes.
     """
     watchdog_seconds: float = Field(default=60.0, gt=0)
-    """Without progress of an opening, a merge or a commit for so long, the process ends."""
+    """Without progress of a fetch, opening, merge or commit for so long though Kafka answers, the process ends."""
 
     @property
     def idle(self) -> int:

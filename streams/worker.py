@@ -25,8 +25,8 @@ async def run(app: App, settings: Settings) -> int:
     """Run the worker until SIGINT or SIGTERM. Returns the process's exit code: 0, or 1 after a crash.
 
     Order: the topics are looked at (a missing one or another partition count ends the worker), reference data
-    and models are read to their end, then the agents start, then the engine, which takes leases. Stopping: the
-    engine finishes its batches while the agents still answer.
+    and models are read to their end (settings that are not the deployment's end it too), then the agents start,
+    then the engine, which takes leases. Stopping: the engine finishes its batches while the agents still answer.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -49,6 +49,14 @@ async def run(app: App, settings: Settings) -> int:
     followed = (app.reference, app.models)
     for each in followed:
         await each.start()
+    differences = await app.reference.agree()
+    if differences:
+        for difference in differences:
+            log.critical(difference)
+        for each in followed:
+            await each.stop()
+        endpoint.close()
+        return 1
     following = asyncio.gather(*(each.follow() for each in followed))
     following.add_done_callback(lambda ended: _crash_if_failed(app, ended))
     await app.start()

@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
 
 
 def check_events(file: _File, touchpoint: _Touchpoint = None) -> None:
-    """Name line, field and reason of every event that is not of the contract; exit 1 if there is one."""
+    """Name line, field and reason of all that is not of the contract; exit 1 if there is anything."""
     settings = read_settings()
     touchpoints = _touchpoints(settings, touchpoint)
     decoders = {each.name: Decoder(each, settings.max_record_bytes) for each in touchpoints}
@@ -100,7 +100,8 @@ def _report(lines: Iterable[bytes], decoders: dict[str, Decoder], by_type: dict[
         event = decoders[name].read(value)
         if isinstance(event, Rejected):
             refused += 1
-            out.print(f"line {number}: {event.pointer or 'the record'}: {event.reason}: {event.message}")
+            for fault in event.faults:
+                out.print(f"line {number}: {fault.pointer or 'the record'}: {fault.reason}: {fault.message}")
         else:
             taken[f"{name}/{type_of(event)}"] += 1
             unknown += event.unknown_fields

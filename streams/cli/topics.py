@@ -1,4 +1,4 @@
-"""`pulpero topics`: make the topics, or say how they differ from the registry."""
+"""`pulpero topics`: make the topics, say how they differ from the registry, say what the deployment is."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -9,16 +9,18 @@ from confluent_kafka import KafkaException
 from schemas.topics import Topic, topics
 from streams.cli.terminal import fail, kafka_settings, known_touchpoints, plain
 from streams.engine import admin
+from streams.engine.deployment import deployment_of, write_deployment
 from streams.settings import Settings
 
 Result = TypeVar("Result")
 
 
 def register(app: typer.Typer) -> None:
-    """Add `topics create` and `topics check`."""
+    """Add `topics create`, `topics check` and `topics redefine`."""
     commands = typer.Typer(help="The topics of the registry.", no_args_is_help=True)
     commands.command()(create)
     commands.command()(check)
+    commands.command()(redefine)
     app.add_typer(commands, name="topics")
 
 
@@ -39,6 +41,19 @@ def check() -> None:
     found = _ask(admin.differences)
     _report(found)
     plain().print("all topics are as they should be")
+
+
+def redefine() -> None:
+    """Write down PULPERO_TIME and the touchpoints as the deployment's from now on. Stop all its workers before."""
+    settings = kafka_settings()
+    deployment = deployment_of(settings, (each.name for each in known_touchpoints(settings)))
+    try:
+        write_deployment(settings, deployment)
+    except KafkaException as error:
+        fail(f"Kafka at {settings.bootstrap}: {error.args[0].str()}")
+    plain().print(
+        f"{settings.app_id}: time {deployment.time}, touchpoints {', '.join(sorted(deployment.touchpoints))}"
+    )
 
 
 def _report(faults: list[str]) -> None:

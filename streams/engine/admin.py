@@ -1,17 +1,36 @@
 """Makes the topics of the registry and says where the broker's differ from them."""
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from time import monotonic
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
 
 from schemas.topics import Topic
 from streams.settings import Settings
 
 _TIMEOUT_SECONDS = 30.0
 _LOOK_AGAIN_SECONDS = 0.05
+_ANSWER_SECONDS = 5.0
+_ABSENT = {
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.BROKER_NOT_AVAILABLE,
+    KafkaError.REPLICA_NOT_AVAILABLE,
+    KafkaError.NETWORK_EXCEPTION,
+    KafkaError.KAFKA_STORAGE_ERROR,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+}
+"""What a broker says of a partition whose leader is away."""
 
 
 def create(settings: Settings, registry: tuple[Topic, ...]) -> tuple[str, ...]:
@@ -79,6 +98,48 @@ def faults(settings: Settings, registry: tuple[Topic, ...]) -> list[str]:
     return [*found, *_way_out(registry, counts)]
 
 
+def grown(settings: Settings, registry: tuple[Topic, ...]) -> list[str]:
+    """One line for every topic with more partitions than wanted, and the way out: none of `faults`' others.
+
+    A topic that a broker does not tell of at the moment may be there again a moment later; partitions stay.
+    Raises KafkaException if the broker cannot be reached.
+    """
+    existing = _admin(settings).list_topics(timeout=_TIMEOUT_SECONDS).topics
+    counts = {each.name: len(existing[each.name].partitions) for each in registry if each.name in existing}
+    found = [
+        _recount(each, counts[each.name])
+        for each in registry
+        if counts.get(each.name, each.partitions) > each.partitions
+    ]
+    return [*found, *_way_out(registry, counts)] if found else []
+
+
+def answered(settings: Settings, places: frozenset[tuple[str, int]]) -> frozenset[tuple[str, int]]:
+    """For which of these partitions a leader answers now, if only to refuse. Blocks for seconds at most."""
+    latest: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    # Kept in a name: with the client its questions die, and are never answered.
+    client = _admin(settings)
+    asked = client.list_offsets(
+        {TopicPartition(*place): latest for place in places}, request_timeout=_ANSWER_SECONDS
+    )
+    deadline = monotonic() + 2 * _ANSWER_SECONDS
+    return frozenset(
+        (place.topic, place.partition) for place, future in asked.items() if _is_answered(future, deadline)
+    )
+
+
+def _is_answered(asked: Future[Any], deadline: float) -> bool:
+    """Kafka's codes are positive, those of the client that reaches nobody are negative."""
+    try:
+        failure = asked.exception(max(0.0, deadline - monotonic()))
+    except TimeoutError:
+        return False
+    if not isinstance(failure, KafkaException):
+        return failure is None
+    code = failure.args[0].code()
+    return code > 0 and code not in _ABSENT
+
+
 def _await_visible(admin: AdminClient, names: list[str]) -> None:
     """Wait until the broker tells of the topics: the controller has made them a moment before it does."""
     deadline = monotonic() + _TIMEOUT_SECONDS
@@ -134,4 +195,4 @@ def _values(entries: dict[str, Any]) -> dict[str, str]:
 
 
 def _admin(settings: Settings) -> AdminClient:
-    return AdminClient({"bootstrap.servers": settings.bootstrap, "socket.timeout.ms": 10_000})
+    return AdminClient({"bootstrap.servers": settings.bootstrap, "socket.timeout.ms": 10_000, "log_level": 0})

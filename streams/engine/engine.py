@@ -3,12 +3,17 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
+from confluent_kafka import KafkaException
 from mode import Service
 
+from schemas.topics import Topic
 from streams.clock import wall_millis
+from streams.engine import admin
+from streams.engine.follower import Follower
 from streams.engine.lease import Lease, LeaseLost
 from streams.engine.source import Source
 from streams.engine.task import Task
@@ -21,7 +26,13 @@ log = logging.getLogger(__name__)
 HOLD_SECONDS = 0.05
 PUBLISH_SECONDS = 5.0
 GAUGE_SECONDS = 1.0
-SILENT_MS = 15_000
+SILENT_SECONDS = 15.0
+TOPICS_SECONDS = 60.0
+"""How often the topics' partition counts are looked at."""
+
+
+class TopicsUnfit(Exception):
+    """The topics are no longer those of this deployment: a customer's records may go to another task."""
 
 
 class Engine(Service):
@@ -34,6 +45,8 @@ class Engine(Service):
         source: Source,
         metrics: Metrics,
         new_task: Callable[[int], Task],
+        registry: tuple[Topic, ...],
+        followers: Iterable[Follower],
     ) -> None:
         super().__init__()
         self.tasks: dict[int, Task] = {}
@@ -46,7 +59,14 @@ class Engine(Service):
         self._draining = False
         self._moves_counted = 0
         self._has_frozen = False
-        self._watchdog = Watchdog(self.tasks, settings.watchdog_seconds)
+        self._registry = registry
+        self._watchdog = Watchdog(
+            self.tasks,
+            [source.progress, *(each.progress for each in followers)],
+            tuple(each.name for each in registry if each.partitions == settings.partitions),
+            settings.watchdog_seconds,
+            partial(admin.answered, settings),
+        )
 
     @property
     def is_ready(self) -> bool:
@@ -54,7 +74,7 @@ class Engine(Service):
         open_tasks = {number for number, task in self.tasks.items() if task.is_open}
         if not self._lease.has_joined or self._draining or open_tasks != self._lease.wanted:
             return False
-        return not open_tasks or self._source.answered_at > wall_millis() - SILENT_MS
+        return not self._source.progress.is_silent(SILENT_SECONDS)
 
     async def on_start(self) -> None:
         """Connect the source and ask for leases."""
@@ -65,10 +85,10 @@ class Engine(Service):
     async def drain(self) -> None:
         """Finish the batches under way, close all tasks and give the leases back."""
         self._draining = True
+        self._watchdog.stop()
         for task in self.tasks.values():
             task.stop()
         await asyncio.gather(*self._jobs.values(), return_exceptions=True)
-        self._watchdog.stop()
         await asyncio.get_running_loop().run_in_executor(None, self._lease.leave)
         await self._source.stop()
 
@@ -110,6 +130,22 @@ class Engine(Service):
                     await loop.run_in_executor(None, self._lease.publish, offsets)
                 except LeaseLost as lost:
                     log.warning("offsets not published: %s", lost)
+
+    @Service.task
+    async def _watch_topics(self) -> None:
+        """Nobody must add partitions: new records of a customer would go to another task than the old ones."""
+        loop = asyncio.get_running_loop()
+        while not self.should_stop and not self._draining:
+            await asyncio.sleep(TOPICS_SECONDS)
+            try:
+                faults = await loop.run_in_executor(None, admin.grown, self._settings, self._registry)
+            except KafkaException as failed:
+                log.info("the topics cannot be looked at: %s", failed)
+                continue
+            if faults:
+                for fault in faults:
+                    log.critical(fault)
+                raise TopicsUnfit("partitions were added while the worker ran; see the log above")
 
     @Service.task
     async def _gauge(self) -> None:

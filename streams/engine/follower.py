@@ -1,14 +1,19 @@
 """Following a compacted topic of one partition: to its end first, then for ever."""
 
+import asyncio
 import logging
 from abc import ABC, abstractmethod
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from streams.engine.progress import FetchProgress
+from streams.logs import Seldom
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 1.0
 
 
 class Follower(ABC):
@@ -17,6 +22,9 @@ class Follower(ABC):
     def __init__(self, settings: Settings, topic: str) -> None:
         self._partition = TopicPartition(topic, 0)
         self._bootstrap = settings.bootstrap
+        self.progress = FetchProgress()
+        """How `follow` gets on."""
+        self._next = 0
         self._consumer: AIOKafkaConsumer
 
     @abstractmethod
@@ -35,19 +43,26 @@ class Follower(ABC):
         await self._consumer.start()
         partition = self._partition
         self._consumer.assign([partition])
-        beginning = (await self._consumer.beginning_offsets([partition]))[partition]
-        self._consumer.seek(partition, beginning)
+        self._next = (await self._consumer.beginning_offsets([partition]))[partition]
+        self._consumer.seek(partition, self._next)
         end = (await self._consumer.end_offsets([partition]))[partition]
         while await self._consumer.position(partition) < end:
             await self._read(timeout_ms=200)
 
     async def follow(self) -> None:
         """Read on until cancelled; an error of Kafka's is logged and tried again."""
+        complains = Seldom()
+        self.progress.expect([self._partition])
         while True:
             try:
                 await self._read(timeout_ms=500)
             except KafkaError as failed:
-                log.warning("%s: %s", self._partition.topic, failed)
+                self.progress.fail(failed)
+                if complains():
+                    log.warning("%s: %s; it is tried again", self._partition.topic, failed)
+                # What was taken out of aiokafka's buffers before it failed is lost to it.
+                self._consumer.seek(self._partition, self._next)
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def stop(self) -> None:
         """Disconnect."""
@@ -58,3 +73,5 @@ class Follower(ABC):
             for record in records:
                 if record.key is not None:
                     self.take(record.key, record.value, record.offset)
+                self._next = record.offset + 1
+        await self.progress.note(self._consumer, self._partition)

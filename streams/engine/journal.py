@@ -1,43 +1,94 @@
-"""What a live task is moved by that is not in the log: versions that changed, timers that the wall clock fired."""
+"""What a task is moved by that is not in the log: versions, the wall clock, and topics that were not waited for."""
 
+from itertools import groupby
+from operator import attrgetter
+
+from schemas.event import Millis
 from streams.engine.batch import Batch
+from streams.engine.inbox import BEGINNING_OF_TIME, Item
 from streams.engine.state import TaskState
 from streams.engine.task_row import TaskRow
 
+_Head = tuple[Millis, str]
+_NOTHING: _Head = (BEGINNING_OF_TIME, "")
+_UNKNOWN: _Head = (-BEGINNING_OF_TIME, "")
+_topic = attrgetter("topic")
+
 
 class Journal:
-    """Collects such facts until a batch is written; its record goes into that batch's transaction."""
+    """Collects such facts until a batch is written; its record goes into that batch's transaction.
+
+    Law: a task's log and its records make the same rows and outputs again. Between the batches that records
+    tell of, items go in the order of event time (smallest first, ties by topic), up to the next record's
+    `began`; a record's versions and `timer_clock_before` hold from there on.
+    """
 
     def __init__(self, state: TaskState) -> None:
         self._state = state
         self._changed: dict[str, object] = {}
+        self._began: dict[str, int] = {}
+        self._clock_before: Millis = 0
+        self._passed: dict[str, _Head] = {}
+        """By topic, the last in event time of what others gave since it gave something itself."""
 
     def open(self, row: TaskRow) -> None:
         """Note what is in force now and was not when the task row was written: another process's policy, say."""
         given = self._state.circumstances
-        self._changed = {}
+        self._changed, self._passed = {}, {}
         if row.policy_version != given.policy_version:
             self._changed["policy_version"] = given.policy_version
         if row.reference_version != given.reference_version:
             self._changed |= {"reference_version": given.reference_version, "paused": sorted(given.paused)}
-        versions = {name: scorer.version for name, scorer in sorted(given.scorers.items())}
-        if row.model_versions != versions:
-            self._changed["model_versions"] = versions
+        if row.model_versions != self._model_versions:
+            self._changed["model_versions"] = self._model_versions
 
     def note(self, changes: dict[str, object]) -> None:
-        """Versions were taken over."""
+        """A batch begins, and these versions were taken over for it."""
         self._changed |= changes
+        self._began, self._clock_before = dict(self._state.offsets), self._state.timer_clock
 
     def record(self, batch: Batch) -> dict[str, object] | None:
-        """The facts of this batch with its input offsets, or None if there are none.
+        """The facts of this batch with its input offsets, before and after, or None if there are none.
 
-        The timer clock is one where the wall has moved it past what events say: it decides what fires, now and
-        when a later event sets a timer.
+        `order` is how the items were taken, as [topic, how many] in turn, where that is not the order of event
+        time: a topic was passed that had nothing to give. The timer clock is a fact where the wall has moved
+        it past what events say: it decides what fires, now and when a later event sets a timer.
         """
         facts, self._changed = self._changed, {}
         state = self._state
+        if "model_versions" in facts:
+            # One model may have changed with this batch, and another before, with nothing to write then.
+            facts["model_versions"] = self._model_versions
+        order = self._order(batch.items)
+        if order is not None:
+            facts["order"] = order
         if state.timer_clock > state.stream_time - state.circumstances.policy.time.grace and batch.rows:
-            facts["timer_clock"] = state.timer_clock
+            facts |= {"timer_clock_before": self._clock_before, "timer_clock": state.timer_clock}
         if not facts:
             return None
-        return {"task": self._state.task, "offsets": dict(self._state.offsets), **facts}
+        return {"task": state.task, "began": self._began, "offsets": dict(state.offsets), **facts}
+
+    @property
+    def _model_versions(self) -> dict[str, int]:
+        scorers = self._state.circumstances.scorers
+        return {name: scorer.version for name, scorer in sorted(scorers.items())}
+
+    def _order(self, items: list[Item]) -> list[tuple[str, int]] | None:
+        """The runs of the batch if one of them was overtaken by what was taken before, else None.
+
+        What was taken before the task opened is not known, so the first of each topic counts as overtaken.
+        """
+        passed, is_overtaken = self._passed, False
+        runs: list[tuple[str, int]] = []
+        for topic, run in groupby(items, _topic):
+            times = [item.at for item in run]
+            runs.append((topic, len(times)))
+            first = next((at for at in times if at != BEGINNING_OF_TIME), None)
+            if first is None:
+                continue
+            is_overtaken |= (first, topic) < passed.get(topic, _UNKNOWN)
+            passed[topic], latest = _NOTHING, (max(times), topic)
+            for other, head in passed.items():
+                if other != topic and head < latest:
+                    passed[other] = latest
+        return runs if is_overtaken else None

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import monotonic
-from typing import TypeVar
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -22,6 +21,7 @@ from schemas.topics import EXAMPLES, MODELS
 from streams.engine.commit import OutputRecord, Transaction
 from streams.engine.lease import Lease, LeaseLost
 from streams.engine.published_models import read_record
+from streams.engine.threads import in_thread
 from streams.engine.work import Channel
 from streams.metrics import Metrics
 from streams.settings import Settings
@@ -34,7 +34,6 @@ QUEUED_MAX = 10_000
 """Records of one partition held back for the others; beyond it the partition is not read."""
 RETRY_SECONDS = 1.0
 
-T = TypeVar("T")
 _read = msgspec.json.Decoder(Example | ExamplesWatermark).decode
 
 
@@ -77,7 +76,7 @@ class LearnerService(Service):
 
     async def on_stop(self) -> None:
         """Give the lease back."""
-        await self._in_thread(self._lease.leave)
+        await in_thread(self._threads, self._lease.leave)
 
     @Service.task
     async def _poll(self) -> None:
@@ -103,7 +102,7 @@ class LearnerService(Service):
 
     async def _hold(self) -> None:
         """Open, learn while the lease lasts, close."""
-        await self._in_thread(self._lease.prove, 0)
+        await in_thread(self._threads, self._lease.prove, 0)
         transaction = Transaction(self._settings, f"{self._settings.app_id}-learner", 0)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._settings.bootstrap,
@@ -112,18 +111,17 @@ class LearnerService(Service):
             auto_offset_reset="earliest",
             fetch_max_wait_ms=100,
         )
-        await consumer.start()
         try:
-            await self._in_thread(transaction.open)
+            await consumer.start()
+            await in_thread(self._threads, transaction.open)
             learner = Learner()
-            next_offsets = learner.restore(await self._published(consumer))
-            merge = ExampleMerge(range(self._settings.partitions), next_offsets)
-            await self._assign(consumer, next_offsets)
+            kept = learner.restore(await self._published(consumer))
+            merge = ExampleMerge(range(self._settings.partitions), await self._read_on(consumer, kept))
             log.info("learner open", extra={"versions": _versions(learner)})
             await self._work(consumer, learner, merge, transaction)
         finally:
             await consumer.stop()
-            await self._in_thread(transaction.close)
+            await in_thread(self._threads, transaction.close)
 
     async def _published(self, consumer: AIOKafkaConsumer) -> dict[str, Snapshot]:
         """The newest snapshots, read to the end of the topic."""
@@ -140,12 +138,25 @@ class LearnerService(Service):
                     newest[snapshot.model] = snapshot
         return newest
 
-    async def _assign(self, consumer: AIOKafkaConsumer, next_offsets: dict[int, int]) -> None:
+    async def _read_on(self, consumer: AIOKafkaConsumer, kept: dict[int, int]) -> dict[int, int]:
+        """Read on where the snapshots stand; the offsets. Lost examples are lost lessons, so say it and go on."""
         partitions = [TopicPartition(EXAMPLES, number) for number in range(self._settings.partitions)]
-        beginnings = await consumer.beginning_offsets(partitions)
+        beginnings, ends = (
+            await consumer.beginning_offsets(partitions),
+            await consumer.end_offsets(partitions),
+        )
         consumer.assign(partitions)
+        offsets: dict[int, int] = {}
         for partition in partitions:
-            consumer.seek(partition, next_offsets.get(partition.partition, beginnings[partition]))
+            number, beginning, end = partition.partition, beginnings[partition], ends[partition]
+            offset = kept.get(number, beginning)
+            if not beginning <= offset <= end:
+                where = {"partition": number, "next": offset, "begins": beginning, "ends": end}
+                log.error("examples were lost to retention, or their topic was made anew", extra=where)
+                offset = beginning
+            offsets[number] = offset
+            consumer.seek(partition, offset)
+        return offsets
 
     async def _work(
         self, consumer: AIOKafkaConsumer, learner: Learner, merge: ExampleMerge, transaction: Transaction
@@ -177,7 +188,7 @@ class LearnerService(Service):
             for snapshot in learner.snapshots(merge.next_offsets()).values()
             for key, value in to_records(snapshot)
         ]
-        await self._in_thread(transaction.commit, records)
+        await in_thread(self._threads, transaction.commit, records)
         self._gauge(learner)
         log.info("models published", extra={"versions": _versions(learner)})
 
@@ -188,9 +199,6 @@ class LearnerService(Service):
                 self._metrics.model_auc.labels(name).set(auc)
             if (loss := learning.scored.log_loss()) is not None:
                 self._metrics.model_log_loss.labels(name).set(loss)
-
-    async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
 
 def _push(merge: ExampleMerge, partition: int, offset: int, value: bytes | None) -> None:

@@ -5,17 +5,18 @@ lease topic has N empty partitions; the learner's is the topic `models`, whose o
 """
 
 import logging
+import threading
 from collections.abc import Mapping
-from time import monotonic
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from streams.logs import Seldom
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
-COMPLAIN_SECONDS = 30.0
+LEAVE_SECONDS = 5.0
 
 
 class LeaseLost(Exception):
@@ -34,7 +35,11 @@ class Lease:
         self.moves = 0
         self.has_joined = False
         self._topic = lease_topic
-        self._complained_at = -COMPLAIN_SECONDS
+        self._complains = Seldom()
+        self._has_left = False
+        self._commits = 0
+        self._quiet = threading.Condition()
+        """Guards `_has_left` and `_commits`, the number of commits under way; told when one ends."""
         self._config: dict[str, Any] = {
             "bootstrap.servers": settings.bootstrap,
             "group.id": group,
@@ -60,6 +65,8 @@ class Lease:
 
     def poll(self) -> None:
         """Let Kafka's callbacks edit `wanted`. Does not block. Raises KafkaException on a fatal error."""
+        if self._has_left:
+            return
         message = self._consumer.poll(0)
         if message is not None and (error := message.error()) is not None:
             if error.fatal():
@@ -75,22 +82,39 @@ class Lease:
         self._commit([TopicPartition(topic, task, offset) for (topic, task), offset in offsets.items()])
 
     def leave(self) -> None:
-        """Give all leases back at once (with a static membership Kafka keeps them for the session)."""
-        self._consumer.close()
+        """Give all leases back at once (with a static membership Kafka keeps them for the session).
+
+        Blocks: librdkafka's consumer must not be closed under a commit of another thread, which it would crash. If
+        one does not end within LEAVE_SECONDS, the leases end with the session instead.
+        """
+        with self._quiet:
+            self._has_left = True
+            is_quiet = self._quiet.wait_for(lambda: self._commits == 0, LEAVE_SECONDS)
+        if is_quiet:
+            self._consumer.close()
+        else:
+            log.warning("a commit does not end; the leases are not given back but run out")
 
     def _commit(self, offsets: list[TopicPartition]) -> None:
+        with self._quiet:
+            if self._has_left:
+                raise LeaseLost("this worker has left the group")
+            self._commits += 1
         try:
             committed = self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as refused:
             raise LeaseLost(str(refused)) from refused
+        finally:
+            with self._quiet:
+                self._commits -= 1
+                self._quiet.notify_all()
         for partition in committed or ():
             if partition.error is not None:
                 raise LeaseLost(str(partition.error))
 
     def _complain(self, error: KafkaError) -> None:
         """What the client says by itself, a silent broker above all; once in a while."""
-        if monotonic() - self._complained_at > COMPLAIN_SECONDS:
-            self._complained_at = monotonic()
+        if self._complains():
             log.warning("kafka: %s", error.str())
 
     def _gained(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:

@@ -1,8 +1,17 @@
 """Reference data and what people decided: one compacted topic that every worker reads to its end first."""
 
+import asyncio
 import logging
 
 from schemas.topics import REFERENCE
+from streams.engine.deployment import (
+    DEPLOYMENT_PREFIX,
+    WAY_OUT,
+    Deployment,
+    DeploymentDiffers,
+    read_deployment,
+    write_deployment,
+)
 from streams.engine.follower import Follower
 from streams.engine.versions import Versions
 from streams.metrics import Metrics
@@ -17,16 +26,40 @@ ALL_TRIGGERS = "*"
 class Reference(Follower):
     """Keeps `Versions` at the newest reference data: at present, which triggers are paused.
 
-    A record's key is `kind/id`; a tombstone takes it back. The version is the offset behind the last record.
+    A record's key is `kind/id`; a tombstone takes it back. The version is the offset behind the last record that
+    decisions depend on. A deployment's record is for its workers alone: they must agree with it.
     """
 
-    def __init__(self, settings: Settings, versions: Versions, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, versions: Versions, metrics: Metrics, deployment: Deployment
+    ) -> None:
         super().__init__(settings, REFERENCE)
+        self._settings = settings
         self._versions = versions
         self._metrics = metrics
+        self._deployment = deployment
+        self._recorded: Deployment | None = None
+        self._has_agreed = False
+
+    async def agree(self) -> list[str]:
+        """After `start`: one line for everything in which this worker differs from its deployment.
+
+        The first worker, or one that adds touchpoints, writes down what holds. Raises KafkaException.
+        """
+        recorded = self._recorded
+        differences = self._deployment.differences(recorded) if recorded is not None else []
+        if not differences and recorded != self._deployment:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(None, write_deployment, self._settings, self._deployment)
+        self._has_agreed = not differences
+        return differences
 
     def take(self, key: bytes, value: bytes | None, offset: int) -> None:
-        """Note a pause or its end."""
+        """Note a pause or its end. Raises DeploymentDiffers when the deployment was changed under this worker."""
+        if key.startswith(DEPLOYMENT_PREFIX.encode()):
+            if key == f"{DEPLOYMENT_PREFIX}{self._settings.app_id}".encode():
+                self._note_deployment(value)
+            return
         self._versions.reference_version = offset + 1
         kind, _, trigger = key.decode(errors="replace").partition("/")
         if f"{kind}/" != PAUSE_PREFIX:
@@ -35,3 +68,18 @@ class Reference(Follower):
         paused = self._versions.paused
         self._versions.paused = paused | {trigger} if value is not None else paused - {trigger}
         self._metrics.paused.labels(trigger).set(value is not None)
+
+    def _note_deployment(self, value: bytes | None) -> None:
+        """Touchpoints that others add are no reason to end: new workers take over from this one bit by bit."""
+        self._recorded = recorded = None if value is None else read_deployment(value)
+        if recorded is None or not self._has_agreed:
+            return
+        ours = self._deployment
+        dropped = sorted(ours.touchpoints - recorded.touchpoints)
+        if recorded.time != ours.time or dropped:
+            said = f"it tells time by {recorded.time}" if recorded.time != ours.time else f"without {dropped}"
+            raise DeploymentDiffers(
+                f"the deployment was changed under this worker, {said}; way out: {WAY_OUT}"
+            )
+        if added := sorted(recorded.touchpoints - ours.touchpoints):
+            log.warning("the deployment has new touchpoints; replace this worker", extra={"added": added})

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from schemas.event import Millis
 from streams.clock import wall_millis
 from streams.engine.inbox import UNREADABLE, Inbox, RawRecord
+from streams.engine.progress import FetchProgress
+from streams.logs import Seldom
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -20,6 +21,7 @@ Headers = tuple[tuple[str, bytes | None], ...]
 
 POLL_MS = 50
 STEP_SECONDS = 0.3
+RETRY_SECONDS = 0.1
 FULL_SECONDS = 0.005
 """How soon to look again when every inbox is full."""
 
@@ -56,8 +58,8 @@ class Source:
         self._changed = asyncio.Event()
         self.dropped: Counter[str] = Counter()
         """Fetched records thrown away, by reason."""
-        self.answered_at: Millis = 0
-        """When Kafka last answered a fetch, wall ms."""
+        self.progress = FetchProgress()
+        self._complains = Seldom()
         self._consumer: AIOKafkaConsumer | None = None
 
     async def start(self) -> None:
@@ -121,8 +123,7 @@ class Source:
             await self._out_of_range(consumer, out_of_range)
             return
         except KafkaError as failed:
-            log.warning("fetch: %s", failed)
-            await asyncio.sleep(0.1)
+            await self._begin_again(consumer, failed)
             return
         except UnicodeDecodeError:
             await self._step_over_unreadable(consumer)
@@ -137,16 +138,17 @@ class Source:
         So everything is read again from where it was put, record by record where the bad one lies; in its place
         stands one that the touchpoint's agent refuses.
         """
+        self._rewind(consumer)
         for partition in consumer.assignment():
-            consumer.seek(partition, self._next[partition])
-        for partition in consumer.assignment():
-            while partition not in self._full_inboxes:
+            while partition in self._next and partition not in self._full_inboxes:
                 try:
                     found = await asyncio.wait_for(consumer.getone(partition), STEP_SECONDS)
-                except TimeoutError:
+                except (TimeoutError, KafkaError):
                     break
                 except UnicodeDecodeError:
                     offset = await consumer.position(partition)
+                    if partition not in self._next:
+                        break
                     self._readings[partition.partition].inboxes[partition.topic].put(
                         [RawRecord(offset, wall_millis(), None, None, UNREADABLE)]
                     )
@@ -155,6 +157,20 @@ class Source:
                     break
                 self._put(partition, [found])
         self._changed.set()
+
+    async def _begin_again(self, consumer: AIOKafkaConsumer, failed: KafkaError) -> None:
+        """What aiokafka had taken out of its buffers before it failed is lost to it: read from there again."""
+        self.progress.fail(failed)
+        if self._complains():
+            log.warning("fetch: %s; it is tried again", failed)
+        self._rewind(consumer)
+        await self._note_progress(consumer)
+        await asyncio.sleep(RETRY_SECONDS)
+
+    def _rewind(self, consumer: AIOKafkaConsumer) -> None:
+        for partition in consumer.assignment():
+            if partition in self._next:
+                consumer.seek(partition, self._next[partition])
 
     async def _wait_for_change(self) -> None:
         timeout = FULL_SECONDS if self._full_inboxes else None
@@ -188,18 +204,16 @@ class Source:
         for partition in consumer.assignment():
             if partition not in self._next or partition in self._seeking:
                 continue
-            last_stable = consumer.last_stable_offset(partition)
-            if last_stable is None:
+            position = await self.progress.note(consumer, partition)
+            if position is None:
                 continue
-            position = await consumer.position(partition)
             self._next[partition] = position
             reading = self._readings[partition.partition]
             inbox = reading.inboxes[partition.topic]
             was_at_end = inbox.is_read_to_its_end
-            inbox.position, inbox.last_stable = position, last_stable
+            inbox.position, inbox.last_stable = position, consumer.last_stable_offset(partition)
             inbox.high_watermark = consumer.highwater(partition)
             inbox.fetched_at = consumer.last_poll_timestamp(partition)
-            self.answered_at = max(self.answered_at, inbox.fetched_at or 0)
             if inbox.is_read_to_its_end and not was_at_end:
                 reading.wake()
 
@@ -218,10 +232,15 @@ class Source:
         for partition in wanted:
             consumer.seek(partition, self._next[partition])
         self._seeking.clear()
+        self.progress.expect(wanted)
 
     async def _out_of_range(self, consumer: AIOKafkaConsumer, error: OffsetOutOfRangeError) -> None:
         for partition, offset in error.args[0].items():
-            beginning = (await consumer.beginning_offsets([partition]))[partition]
+            try:
+                beginning = (await consumer.beginning_offsets([partition]))[partition]
+            except KafkaError:
+                # The next fetch finds the same again.
+                return
             reading = self._readings.get(partition.partition)
             if reading is not None:
                 reading.fail(

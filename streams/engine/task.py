@@ -16,12 +16,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import monotonic
-from typing import Literal, TypeVar
+from typing import Literal
 
 from schemas.action import moment
 from schemas.event import Millis
 from schemas.example import ExamplesWatermark
-from streams.clock import wall_millis
+from streams.clock import SteadyClock, wall_millis
 from streams.engine.batch import Batch
 from streams.engine.changelog import Changelog
 from streams.engine.commit import Transaction
@@ -35,6 +35,7 @@ from streams.engine.source import InputLost, Reading, Source
 from streams.engine.state import TaskState
 from streams.engine.suspects import Suspects, TaskBroken
 from streams.engine.task_row import TaskRow
+from streams.engine.threads import in_thread
 from streams.engine.versions import Versions
 from streams.engine.work import Channel, Due
 from streams.metrics import Metrics
@@ -55,7 +56,6 @@ SPACED_BELOW = 200
 whose batches are smaller than this lets records gather for that long after each.
 """
 
-T = TypeVar("T")
 Phase = Literal["idle", "open", "merge", "advance", "commit"]
 
 
@@ -97,6 +97,7 @@ class Task:
         self._intake = Intake(number, surroundings.decoders, settings.idle)
         self._suspects = Suspects(number, state.poison, surroundings.metrics)
         self._journal = Journal(state)
+        self._clock = SteadyClock()
         self._transaction: Transaction | None = None
         self._stopping = False
         self._input_lost: InputLost | None = None
@@ -154,9 +155,6 @@ class Task:
     def _enter(self, phase: Phase) -> None:
         self.phase, self.since = phase, monotonic()
 
-    async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._with.threads, function, *arguments)
-
     async def _open(self) -> None:
         """Prove the lease, fence the previous owner, restore, read on where the task row says.
 
@@ -165,11 +163,11 @@ class Task:
         self._enter("open")
         began = monotonic()
         surroundings = self._with
-        await self._in_thread(surroundings.lease.prove, self.number)
+        await in_thread(surroundings.threads, surroundings.lease.prove, self.number)
         self._transaction = Transaction(
             surroundings.settings, f"{surroundings.settings.app_id}-{self.number}", self.number
         )
-        await self._in_thread(self._transaction.open)
+        await in_thread(surroundings.threads, self._transaction.open)
         row = await self._changelog.restore(self._note_restored)
         await self._await_models(row)
         self.state.load(row)
@@ -208,7 +206,7 @@ class Task:
         self._with.source.remove(self.number)
         if self._transaction is not None:
             transaction, self._transaction = self._transaction, None
-            await self._in_thread(transaction.close)
+            await in_thread(self._with.threads, transaction.close)
 
     async def _batch(self) -> bool:
         """Take one batch through all its steps; False if there was nothing to do."""
@@ -257,7 +255,9 @@ class Task:
         assert self._transaction is not None, "a batch of a task that is not open"
         began = monotonic()
         progress = self.state.task_row()
-        rows, offset = await self._in_thread(self._commit, self._transaction, batch, journal, progress)
+        rows, offset = await in_thread(
+            self._with.threads, self._commit, self._transaction, batch, journal, progress
+        )
         visible_at = wall_millis()
         self.state.store.show(rows)
         self._changelog.note(progress, offset)
@@ -297,10 +297,9 @@ class Task:
         """Wall time less grace, if this deployment is live and the task is caught up."""
         if self._with.settings.time != "live":
             return None
-        now = wall_millis()
-        if not self.merge.is_caught_up(now - FRESH_MS):
+        if not self.merge.is_caught_up(wall_millis() - FRESH_MS):
             return None
-        return now - self.state.circumstances.policy.time.grace
+        return self._clock.now(self.state.stream_time) - self.state.circumstances.policy.time.grace
 
     def _lose_input(self, lost: Exception) -> None:
         if isinstance(lost, InputLost):

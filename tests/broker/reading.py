@@ -53,7 +53,7 @@ class Reader:
         consumer.assign([TopicPartition(*place, max(0, at)) for place, at in self._next.items()])
         unread = set(self._next)
         while unread:
-            for message in consumer.consume(2_000, 1.0):
+            for message in consumer.consume(2_000, 0.05):
                 self._take(message, unread)
         consumer.close()
         return self.records

@@ -9,12 +9,12 @@ from models.cart_features import CART_FEATURES, cart_features
 from models.churn_features import CHURN_FEATURES, churn_features
 from models.example_merge import ExampleMerge, Merged
 from models.learner import MAX_MAGNITUDE, Learner
-from models.snapshot import from_records, to_records
+from models.snapshot import to_records
 from schemas.action import moment
 from schemas.counts import DAY
 from schemas.customer import Cart, CartItem, Customer, Obstacle, Order, OrderItem, Purchases, Session, Viewed
 from schemas.example import Example, ExamplesWatermark
-from tests.unit.models.builders import AT, TINY, example
+from tests.unit.models.builders import AT, TINY, example, newest
 
 Log = list[Example | ExamplesWatermark]
 
@@ -176,7 +176,7 @@ def test_a_restart_anywhere_makes_the_same_bytes(order: list[int], cut: int) -> 
     for i in order[:cut]:
         first.learn(example(i))
     snapshots = first.snapshots({}).values()
-    second.restore(from_records(record for each in snapshots for record in to_records(each, 300)))
+    second.restore(newest(record for each in snapshots for record in to_records(each, 300)))
     for i in order[cut:]:
         second.learn(example(i))
     assert second.snapshots({}) == whole.snapshots({})

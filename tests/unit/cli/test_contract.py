@@ -1,5 +1,6 @@
 """`pulpero contract` names line, field and reason, and needs no broker."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,32 @@ def test_each_bad_line_is_named_with_its_field_and_reason(app: typer.Typer) -> N
     assert said[1].startswith("line 3: the record: truncated_json: ")
     assert said[2].startswith("line 4: /type: missing_field: ")
     assert said[-1].startswith("1 good, 3 refused")
+
+
+def test_all_faults_of_a_line_are_named_one_a_field(app: typer.Typer) -> None:
+    bad = (
+        line("orders/order_refunded")
+        .replace("5.52", "-5.52")
+        .replace('"source"', '"sauce"')
+        .replace('"event_time"', '"event_dime"')
+    )
+    result = CliRunner().invoke(app, ["contract", "check", "-"], input=f"{bad}\n{line('web/searched')}\n")
+    assert result.exit_code == 1
+    *faults, _, sums = result.stdout.splitlines()
+    assert sorted(fault.rpartition(": ")[0] for fault in faults) == [
+        "line 1: /amount: invalid_value",
+        "line 1: /event_time: missing_field",
+        "line 1: /source: missing_field",
+    ]
+    assert sums.startswith("1 good, 1 refused")
+
+
+def test_segments_fields_are_named_as_its_sender_wrote_them(app: typer.Typer) -> None:
+    page = line("segment/page")
+    bad = json.dumps({**json.loads(page), "timestamp": "yesterday", "messageId": 5})
+    result = CliRunner().invoke(app, ["contract", "check", "-"], input=bad)
+    assert result.exit_code == 1
+    assert {said.split(": ")[1] for said in result.stdout.splitlines()[:-1]} == {"/timestamp", "/messageId"}
 
 
 def test_a_line_may_name_its_touchpoint_as_for_a_replay(app: typer.Typer) -> None:

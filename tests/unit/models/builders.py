@@ -1,12 +1,13 @@
 """Rows, models and examples for the tests of what learns. Values come from a fixed sequence, not from luck."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
 import msgspec
 
 from models.model import Model
 from models.scorer import Features
+from models.snapshot import Snapshot, SnapshotReader
 from schemas.action import moment
 from schemas.counts import DAY
 from schemas.customer import Cart, CartItem, Customer, Order, OrderItem, Session
@@ -76,3 +77,10 @@ def browser() -> tuple[Customer, Cart]:
         Session(AT - 5_400_000, AT - 3_600_000, 6, 3, 2),
     ]
     return row, cart
+
+
+def newest(records: Iterable[tuple[str, bytes | None]]) -> dict[str, Snapshot]:
+    """The newest complete snapshot of each model, from the topic's records in the order of the log."""
+    reader = SnapshotReader()
+    read = (reader.feed(key, value) for key, value in records)
+    return {snapshot.model: snapshot for snapshot in read if snapshot is not None}

@@ -8,8 +8,8 @@ import pytest
 from models.learner import Learning
 from models.model import Model
 from models.scorers import MODELS, ModelScorer
-from models.snapshot import from_records, to_records
-from tests.unit.models.builders import TINY, example
+from models.snapshot import to_records
+from tests.unit.models.builders import TINY, example, newest
 
 EVERY = pytest.mark.parametrize("model", [*MODELS, TINY], ids=lambda model: model.name)
 
@@ -52,7 +52,7 @@ def test_it_keeps_no_hold_of_what_it_was_given(model: Model) -> None:
 def test_a_snapshot_goes_on_bit_by_bit(model: Model) -> None:
     original = taught(model, model.min_examples)
     records = to_records(original.snapshot({}), chunk_bytes=1_000)
-    again = Learning(model, from_records(records)[model.name])
+    again = Learning(model, newest(records)[model.name])
     for i in range(model.min_examples, model.min_examples + 50):
         assert again.predict(example(i, model).features) == original.predict(example(i, model).features)
         again.learn(example(i, model))

@@ -16,10 +16,9 @@ from models.snapshot import (
     Snapshot,
     SnapshotReader,
     SnapshotRefusedError,
-    from_records,
     to_records,
 )
-from tests.unit.models.builders import TINY, examples
+from tests.unit.models.builders import TINY, examples, newest
 
 POSITION = {0: 12, 5: 3}
 
@@ -39,7 +38,7 @@ def small(n: int = 40) -> list[Record]:
 
 
 def test_what_is_written_is_read() -> None:
-    assert from_records(small()) == {"tiny": snapshot()}
+    assert newest(small()) == {"tiny": snapshot()}
 
 
 def test_the_manifest_comes_last_and_chunks_are_bounded() -> None:
@@ -51,22 +50,22 @@ def test_the_manifest_comes_last_and_chunks_are_bounded() -> None:
 def test_a_missing_chunk_keeps_the_snapshot_from_being_loaded() -> None:
     records = small()
     for missing in range(len(records)):
-        assert from_records(records[:missing] + records[missing + 1 :]) == {}
+        assert newest(records[:missing] + records[missing + 1 :]) == {}
 
 
 def test_chunks_of_a_newer_snapshot_without_its_manifest_change_nothing() -> None:
-    assert from_records(small() + small(41)[:-1]) == {"tiny": snapshot()}
+    assert newest(small() + small(41)[:-1]) == {"tiny": snapshot()}
 
 
 def test_the_newest_complete_snapshot_counts() -> None:
     compacted = small()[2:]  # compaction took the first chunks of the older one
-    assert from_records(small(39) + compacted + small(41)) == {"tiny": snapshot(41)}
-    assert from_records(compacted + small(41)) == {"tiny": snapshot(41)}
+    assert newest(small(39) + compacted + small(41)) == {"tiny": snapshot(41)}
+    assert newest(compacted + small(41)) == {"tiny": snapshot(41)}
 
 
 def test_a_deleted_snapshot_is_passed_over() -> None:
     records: list[tuple[str, bytes | None]] = [(key, None) for key, _ in small()]
-    assert from_records(records) == {}
+    assert newest(records) == {}
 
 
 def test_a_changed_byte_is_refused() -> None:
@@ -74,12 +73,12 @@ def test_a_changed_byte_is_refused() -> None:
     key, value = records[1]
     records[1] = (key, bytes([value[0] ^ 1]) + value[1:])
     with pytest.raises(SnapshotRefusedError, match="do not match the hash"):
-        from_records(records)
+        newest(records)
 
 
 def test_mixed_chunks_are_refused() -> None:
     with pytest.raises(SnapshotRefusedError, match="do not match the hash"):
-        from_records([small(39)[0], *small()[1:]])
+        newest([small(39)[0], *small()[1:]])
 
 
 @pytest.mark.parametrize(
@@ -97,12 +96,12 @@ def test_a_false_manifest_is_refused(field: str, value: object, reason: str) -> 
     *chunks, (key, manifest) = small()
     false = json.dumps(json.loads(manifest) | {field: value}).encode()
     with pytest.raises(SnapshotRefusedError, match=reason):
-        from_records([*chunks, (key, false)])
+        newest([*chunks, (key, false)])
 
 
 def test_a_manifest_that_is_no_json_is_refused() -> None:
     with pytest.raises(SnapshotRefusedError, match="cannot be read"):
-        from_records([("tiny/manifest", b"\x80\x04.")])
+        newest([("tiny/manifest", b"\x80\x04.")])
 
 
 @pytest.mark.parametrize("key", ["tiny", "tiny/", "/0", "tiny/-1", "tiny/64", "tiny/x", ""])
@@ -122,13 +121,13 @@ def test_a_pickle_is_data_that_cannot_be_read() -> None:
         "sha256": hashlib.sha256(payload).hexdigest(),
     }
     with pytest.raises(SnapshotRefusedError, match="cannot be read"):
-        from_records([("tiny/0", payload), ("tiny/manifest", json.dumps(manifest).encode())])
+        newest([("tiny/0", payload), ("tiny/manifest", json.dumps(manifest).encode())])
 
 
 def test_parameters_and_features_must_be_as_many() -> None:
     short = msgspec.structs.replace(snapshot(), features=("a", "b"))
     with pytest.raises(SnapshotRefusedError, match="differ in number"):
-        from_records(to_records(short))
+        newest(to_records(short))
 
 
 @pytest.mark.parametrize(
@@ -155,7 +154,7 @@ def test_numbers_that_make_no_sense_are_refused(changes: dict[str, Any]) -> None
     parameters = msgspec.structs.replace(good.parameters, **learned)
     senseless = msgspec.structs.replace(good, parameters=parameters, **whole)
     with pytest.raises(SnapshotRefusedError, match="no learning leaves behind"):
-        from_records(to_records(senseless))
+        newest(to_records(senseless))
 
 
 def test_another_river_is_refused_for_learning() -> None:

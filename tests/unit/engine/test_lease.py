@@ -1,0 +1,85 @@
+"""A lease is given back while other threads may still ask Kafka about it."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from streams.engine import lease as module
+from streams.engine.lease import Lease, LeaseLost
+from streams.settings import Settings
+
+
+class Consumer:
+    """librdkafka's, whose commit lasts until it may end; closing it meanwhile would crash the process."""
+
+    def __init__(self) -> None:
+        self.committing, self.may_end = threading.Event(), threading.Event()
+        self.is_committing = self.is_closed = self.closed_under_a_commit = False
+
+    def commit(self, **_: Any) -> list[Any]:
+        self.is_committing = True
+        self.committing.set()
+        assert self.may_end.wait(10)
+        self.is_committing = False
+        return []
+
+    def poll(self, _: float) -> None:
+        assert not self.is_closed
+
+    def close(self) -> None:
+        self.is_closed, self.closed_under_a_commit = True, self.is_committing
+
+
+@pytest.fixture
+def consumer() -> Consumer:
+    return Consumer()
+
+
+@pytest.fixture
+def lease(consumer: Consumer) -> Lease:
+    made = Lease(Settings(), "app", "app-tasks")
+    made._consumer = consumer  # type: ignore[assignment]
+    return made
+
+
+def test_leaving_waits_for_the_commits_of_other_threads(lease: Lease, consumer: Consumer) -> None:
+    threads = [
+        threading.Thread(target=lease.prove, args=(0,)),
+        threading.Thread(target=lease.publish, args=({("touchpoints.web", 0): 5},)),
+    ]
+    for each in threads:
+        each.start()
+    assert consumer.committing.wait(10)
+    leaving = threading.Thread(target=lease.leave)
+    leaving.start()
+    leaving.join(0.1)
+    assert leaving.is_alive()
+    consumer.may_end.set()
+    for each in (*threads, leaving):
+        each.join(10)
+    assert consumer.is_closed
+    assert not consumer.closed_under_a_commit
+
+
+def test_who_has_left_proves_and_publishes_nothing(lease: Lease, consumer: Consumer) -> None:
+    lease.leave()
+    with pytest.raises(LeaseLost, match="has left"):
+        lease.prove(0)
+    with pytest.raises(LeaseLost, match="has left"):
+        lease.publish({("touchpoints.web", 0): 5})
+    assert not consumer.committing.is_set()
+    lease.poll()
+
+
+def test_a_commit_that_never_ends_is_not_closed_under(
+    lease: Lease, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LEAVE_SECONDS", 0.01)
+    hangs = threading.Thread(target=lease.prove, args=(0,))
+    hangs.start()
+    assert consumer.committing.wait(10)
+    lease.leave()
+    assert not consumer.is_closed
+    consumer.may_end.set()
+    hangs.join(10)
