@@ -1,11 +1,12 @@
 """What Pulpero tells the messaging services: an action, or that an action is to be forgotten."""
 
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from msgspec import Meta, field
 
-from schemas.event import Contract, Millis, Product
+from schemas.contract import Contract
+from schemas.event import Millis, Moment, Product
 from schemas.touchpoints.consent import Channel, Purpose
 
 Category = Literal["marketing", "service", "transactional"]
@@ -38,7 +39,7 @@ class Content(Contract):
     products: tuple[Product, ...] = ()
     offer_class: str = "none"
     variant: str = "default"
-    facts: dict[str, str] = Field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
     """Facts for the template: promised dates, totals, step names."""
 
 
@@ -56,14 +57,14 @@ class Action(Contract):
     template_id: str
     locale: str
     time_zone: str
-    priority: int = Field(ge=0, le=100)
+    priority: Annotated[int, Meta(ge=0, le=100)]
     content: Content
     reason_internal: Bilingual
     reason_customer: Bilingual
     by: Literal["machine", "person"] = "machine"
     """`person`: somebody is to do it (a call, a look), not a template."""
-    valid_from: AwareDatetime
-    expires_at: AwareDatetime
+    valid_from: Moment
+    expires_at: Moment
     decision_id: str
 
 
@@ -75,7 +76,7 @@ class ActionCancelled(Contract):
     customer_key: str
     channel: Channel
     reason: str
-    at: AwareDatetime
+    at: Moment
 
 
 Outgoing = Action | ActionCancelled
@@ -103,16 +104,16 @@ def to_kafka(message: Outgoing) -> tuple[bytes, bytes, KafkaHeaders]:
     ]
     if isinstance(message, Action):
         headers.append(("ce_expirytime", _rfc3339(message.expires_at)))
-    return message.customer_key.encode(), message.model_dump_json().encode(), headers
+    return message.customer_key.encode(), message.to_json(), headers
 
 
 def from_kafka(value: bytes, headers: KafkaHeaders) -> Outgoing:
     """The message of a record on `actions`. Raises ValueError for any other `ce_type`."""
     ce_type = dict(headers).get("ce_type", b"").decode()
     if ce_type == TYPE_ACTION:
-        return Action.model_validate_json(value)
+        return Action.from_json(value)
     if ce_type == TYPE_CANCELLED:
-        return ActionCancelled.model_validate_json(value)
+        return ActionCancelled.from_json(value)
     raise ValueError(f"ce_type {ce_type!r} is neither {TYPE_ACTION} nor {TYPE_CANCELLED}")
 
 

@@ -2,9 +2,8 @@
 
 from typing import Literal
 
-from pydantic import ConfigDict
-
-from schemas.event import Contract, Millis
+from schemas.contract import Contract
+from schemas.event import Millis
 
 ReasonCode = Literal[
     "truncated_json",
@@ -42,9 +41,8 @@ class DeadLetter(Contract):
     """The original bytes (addresses and coordinates coarsened), where they stood and why they were refused.
 
     `pointer` is an RFC 6901 JSON pointer to the field at fault, empty for the record as a whole.
+    In JSON, bytes are base64.
     """
-
-    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
     origin: Origin
     source: str | None

@@ -2,10 +2,9 @@
 
 from typing import Literal
 
-from pydantic import AwareDatetime
-
 from schemas.action import BusinessKey
-from schemas.event import Contract
+from schemas.contract import Contract
+from schemas.event import Moment
 
 Scalar = bool | int | float | str | None
 
@@ -24,7 +23,7 @@ class GateOutcome(Contract):
     gate: str
     outcome: Literal["passed", "suppressed", "deferred"]
     reason: str | None = None
-    until: AwareDatetime | None = None
+    until: Moment | None = None
 
 
 class Decision(Contract):
@@ -34,7 +33,7 @@ class Decision(Contract):
     customer_key: str
     trigger: str
     business_key: BusinessKey
-    at: AwareDatetime
+    at: Moment
     outcome: Literal["fired", "deferred", "suppressed"]
     reason_code: str
     conditions: tuple[Condition, ...]

@@ -3,11 +3,10 @@
 import json
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from schemas.action import Outgoing
 from schemas.dead_letter import DeadLetter
 from schemas.decision import Decision
+from schemas.lenient import lenient
 from schemas.touchpoints.touchpoint import Touchpoint
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -21,5 +20,5 @@ def documents(touchpoints: tuple[Touchpoint, ...]) -> dict[str, str]:
 
 
 def _document(name: str, contract: Any) -> str:
-    schema = {"$schema": _DIALECT, "title": name, **TypeAdapter[Any](contract).json_schema()}
+    schema = {"$schema": _DIALECT, "title": name, **lenient(contract).json_schema()}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

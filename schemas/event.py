@@ -1,68 +1,31 @@
 """The envelope that all touchpoints share, and the key that an event travels under."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, get_args
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    StringConstraints,
-    WithJsonSchema,
-)
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+import msgspec
+from msgspec import Meta
+from pydantic import Strict
 
+from schemas.contract import Contract
 from schemas.redaction import without_locations
 
 Millis = int
 """Milliseconds since the Unix epoch, UTC. The only form of time inside the core."""
 
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=128, strip_whitespace=True)]
-Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Text = Annotated[str, StringConstraints(max_length=1024)]
-Amount = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-Quantity = Annotated[float, Field(ge=0.001, le=1e6, allow_inf_nan=False)]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
+Identifier = Annotated[str, Meta(min_length=1, max_length=128)]
+Digest = Annotated[str, Meta(max_length=64, pattern=r"^[0-9a-f]{64}$")]
+Text = Annotated[str, Meta(max_length=1024)]
+Amount = Annotated[float, Meta(ge=0, le=1e9)]
+Quantity = Annotated[float, Meta(ge=0.001, le=1e6)]
+Currency = Annotated[str, Meta(max_length=3, pattern=r"^[A-Z]{3}$")]
+Moment = Annotated[datetime, Meta(tz=True)]
+"""A moment with its offset from UTC; in JSON the text of RFC 3339."""
 
-class _Written:
-    """In JSON a moment is text: a number could be seconds or milliseconds, nobody should have to guess."""
-
-    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        moment = handler(source)
-        text = core_schema.chain_schema([core_schema.str_schema(min_length=_SHORTEST_MOMENT), moment])
-        return core_schema.json_or_python_schema(json_schema=text, python_schema=moment)
-
-
-class _Dropped:
-    """Any value becomes None: what is not in the contract is not kept, only its name is."""
-
-    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.with_default_schema(core_schema.none_schema(), default=None, on_error="default")
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return {}
-
-
-_SHORTEST_MOMENT = len("2026-01-01T00:00Z")
-_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-_END = datetime.fromisoformat("2200-01-01T00:00:00+00:00")
+EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+END = datetime.fromisoformat("2200-01-01T00:00:00+00:00")
 _MILLISECOND = timedelta(milliseconds=1)
-
-Moment = Annotated[
-    AwareDatetime,
-    Field(ge=_EPOCH, le=_END),
-    _Written(),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
-]
-"""A moment with its offset from UTC, from 1970 to the end of 2199; in JSON the text of RFC 3339."""
 
 KEY_PREFIXES: tuple[tuple[str, str], ...] = (
     ("customer_id", "c:"),
@@ -75,10 +38,10 @@ KEY_PREFIXES: tuple[tuple[str, str], ...] = (
 """Fields that can identify a customer, strongest first, and the prefix of the key each one makes."""
 
 
-class Contract(BaseModel):
-    """A value of the contract: frozen; fields that it does not know are ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+def check_moment(moment: datetime) -> None:
+    """Raises ValueError for a moment that an event cannot mean: before 1970, or after the end of 2199."""
+    if not EPOCH <= moment <= END:
+        raise ValueError("a moment is between 1970 and 2200")
 
 
 class Campaign(Contract):
@@ -92,9 +55,9 @@ class Campaign(Contract):
 class Context(Contract):
     """Circumstances of an event. Addresses and coordinates are not fields: they are dropped on arrival."""
 
-    locale: Annotated[str, StringConstraints(max_length=35)] | None = None
-    time_zone: Annotated[str, StringConstraints(max_length=64)] | None = None
-    device: Annotated[str, StringConstraints(max_length=64)] | None = None
+    locale: Annotated[str, Meta(max_length=35)] | None = None
+    time_zone: Annotated[str, Meta(max_length=64)] | None = None
+    device: Annotated[str, Meta(max_length=64)] | None = None
     campaign: Campaign | None = None
     consent: dict[str, bool] | None = None
     """Consent as the source saw it, by purpose. It can forbid, it never grants."""
@@ -112,18 +75,22 @@ class Product(Contract):
     quantity: Quantity = 1.0
 
 
-class Event(BaseModel):
-    """What every event of every touchpoint says. Of unknown fields only the names are kept, to be counted.
+class UnknownFields(int):
+    """How many fields an event came with that its contract does not know. No JSON is one."""
+
+
+_NONE_UNKNOWN = UnknownFields(0)
+
+
+class Event(Contract, forbid_unknown_fields=True, omit_defaults=True):
+    """What every event of every touchpoint says. A class's tag is its `type` in JSON.
 
     `event_time` is when it happened by the producer's clock, `sent_at` when that same clock sent it; together
-    with the moment of receipt they correct the clock (`happened_at`).
+    with the moment of receipt they correct the clock (`happened_at`). Fields that the plain form forbids are
+    dropped by the lenient reader, and counted.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
-    __pydantic_extra__: dict[str, Annotated[None, _Dropped()]]
-
     event_id: Identifier
-    type: str
     event_time: Moment
     sent_at: Moment | None = None
     customer_id: Identifier | None = None
@@ -134,15 +101,29 @@ class Event(BaseModel):
     anonymous_id: Identifier | None = None
     session_id: Identifier | None = None
     source: Identifier
-    schema_version: Annotated[int, Field(strict=True, ge=1)] = 1
+    schema_version: Annotated[int, Meta(ge=1), Strict()] = 1
     context: Context | None = None
+    unknown_fields: UnknownFields = _NONE_UNKNOWN
+
+    def to_json(self) -> bytes:
+        """The event in its plain form."""
+        return Contract.to_json(self.replace(unknown_fields=_NONE_UNKNOWN))
+
+    def __post_init__(self) -> None:
+        check_moment(self.event_time)
+        if self.sent_at is not None:
+            check_moment(self.sent_at)
 
 
 class Custom(Event):
     """An event that its producer named freely; it counts as activity and nothing else."""
 
     name: Text
-    properties: Annotated[dict[str, Any], AfterValidator(without_locations)] = Field(default_factory=dict)
+    properties: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        msgspec.structs.force_setattr(self, "properties", without_locations(self.properties))
 
 
 class Arrival(NamedTuple):
@@ -164,6 +145,8 @@ class Arrival(NamedTuple):
 
 def customer_key(event: Event) -> str | None:
     """The key of the strongest identifier that the event carries, with its prefix; None if it has none."""
+    if event.customer_id is not None:  # most events' case
+        return "c:" + event.customer_id
     for field, prefix in KEY_PREFIXES:
         value = getattr(event, field)
         if value is not None:
@@ -171,14 +154,27 @@ def customer_key(event: Event) -> str | None:
     return None
 
 
-def unknown_fields(event: Event) -> int:
-    """How many fields the event came with that its contract does not know."""
-    return len(event.__pydantic_extra__)
+def types_of(event: type[Event]) -> tuple[str, ...]:
+    """What `type` may be in the JSON of this class: its tag, or what its own field `type` allows."""
+    tag = event.__struct_config__.tag
+    if tag is not None:
+        return (str(tag),)
+    return tuple(
+        name
+        for field in msgspec.structs.fields(event)
+        if field.name == "type"
+        for name in get_args(field.type)
+    )
+
+
+def type_of(event: Event) -> str:
+    """What `type` says in the event's JSON."""
+    return str(getattr(event, "type", event.__struct_config__.tag))
 
 
 def to_millis(moment: datetime) -> Millis:
     """An aware moment in ms since the epoch, rounded down; exact, unlike a float of seconds."""
-    return (moment - _EPOCH) // _MILLISECOND
+    return (moment - EPOCH) // _MILLISECOND
 
 
 def happened_at(event: Event, received_at: Millis) -> Millis:

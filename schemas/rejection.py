@@ -57,12 +57,12 @@ _OPAQUE = {"value_error", "assertion_error"}  # a validator's own text: it may q
 
 
 class Explainer:
-    """Turns a touchpoint's validation errors into reason, pointer and message."""
+    """Turns the errors of a touchpoint's lenient reader into reason, pointer and message."""
 
-    def __init__(self, touchpoint: Touchpoint) -> None:
+    def __init__(self, touchpoint: Touchpoint, reader: TypeAdapter[Any]) -> None:
         self._types = touchpoint.types
         self._is_union = len(touchpoint.classes) > 1
-        self._names = _property_names(TypeAdapter[Any](touchpoint.event).json_schema())
+        self._names = _property_names(reader.json_schema())
 
     def explain(self, error: ValidationError) -> Rejected:
         """The first fault found, then the others, one a field; without source and event id."""

@@ -8,38 +8,31 @@ Its events are validated, dead-lettered, merged with the other touchpoints' and 
 act of the customer: it moves last seen, sessions and counts. `contract check` and `replay` know them too.
 """
 
-from typing import Annotated, Literal
-
-from pydantic import Field
-
 from schemas.event import Amount, Event, Identifier, Product
 from schemas.touchpoints.touchpoint import Touchpoint
 
 
-class VisitStarted(Event):
+class VisitStarted(Event, tag="visit_started"):
     """The customer came in and showed the card at the door or at a screen."""
 
-    type: Literal["visit_started"]
     store_id: Identifier
 
 
-class AdviceGiven(Event):
+class AdviceGiven(Event, tag="advice_given"):
     """Somebody of the store spoke with the customer about a product."""
 
-    type: Literal["advice_given"]
     store_id: Identifier
     product: Product
 
 
-class VisitEnded(Event):
+class VisitEnded(Event, tag="visit_ended"):
     """The customer left; `spent` is 0 without a purchase."""
 
-    type: Literal["visit_ended"]
     store_id: Identifier
     spent: Amount = 0.0
 
 
-StoreVisitEvent = Annotated[VisitStarted | AdviceGiven | VisitEnded, Field(discriminator="type")]
+StoreVisitEvent = VisitStarted | AdviceGiven | VisitEnded
 
 TOUCHPOINT = Touchpoint(name="store_visits", event=StoreVisitEvent, allowed_lateness_ms=86_400_000)
 """Stores send once an hour, and at night what a broken line kept back: a day late is still in time."""

@@ -1,8 +1,6 @@
 """Touchpoint `consent`: what the customer allows, per purpose and channel, with the evidence."""
 
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from schemas.event import Event, Text
 from schemas.touchpoints.touchpoint import Touchpoint
@@ -23,6 +21,6 @@ class ConsentChanged(Event):
     """What proves it: a form's version, a call's id, a letter's date."""
 
 
-ConsentEvent = Annotated[ConsentChanged, Field()]
+ConsentEvent = ConsentChanged
 
 TOUCHPOINT = Touchpoint(name="consent", event=ConsentEvent, allowed_lateness_ms=7 * 86_400_000)

@@ -1,8 +1,6 @@
 """Touchpoint `messages`: what became of an action, told by the messaging services."""
 
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from schemas.event import Event, Identifier, Text
 from schemas.touchpoints.touchpoint import Touchpoint
@@ -30,6 +28,6 @@ class MessageFeedback(Event):
     reason: Text | None = None
 
 
-MessagesEvent = Annotated[MessageFeedback, Field()]
+MessagesEvent = MessageFeedback
 
 TOUCHPOINT = Touchpoint(name="messages", event=MessagesEvent, allowed_lateness_ms=86_400_000)

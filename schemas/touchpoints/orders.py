@@ -1,10 +1,21 @@
 """Touchpoint `orders`: what the shop's order system says about an order and each of its items."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field
+from msgspec import Meta
 
-from schemas.event import Amount, Currency, Custom, Event, Identifier, Moment, Product, Quantity, Text
+from schemas.event import (
+    Amount,
+    Currency,
+    Custom,
+    Event,
+    Identifier,
+    Moment,
+    Product,
+    Quantity,
+    Text,
+    check_moment,
+)
 from schemas.touchpoints.touchpoint import Touchpoint
 
 
@@ -14,6 +25,10 @@ class OrderItem(Product):
     item_id: Identifier | None = None
     promised_at: Moment | None = None
 
+    def __post_init__(self) -> None:
+        if self.promised_at is not None:
+            check_moment(self.promised_at)
+
 
 class OrderEvent(Event):
     """Something that happened to an order."""
@@ -21,31 +36,38 @@ class OrderEvent(Event):
     order_id: Identifier
 
 
-class OrderPlaced(OrderEvent):
+class OrderPlaced(OrderEvent, tag="order_placed"):
     """The customer ordered. `follows_order_id` marks a follow-up delivery of an earlier order."""
 
-    type: Literal["order_placed"]
-    items: list[OrderItem] = Field(min_length=1, max_length=500)
+    items: Annotated[list[OrderItem], Meta(min_length=1, max_length=500)]
     total: Amount
     currency: Currency | None = None
     cart_id: Identifier | None = None
     promised_at: Moment | None = None
     follows_order_id: Identifier | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.promised_at is not None:
+            check_moment(self.promised_at)
 
-class OrderUpdated(OrderEvent):
+
+class OrderUpdated(OrderEvent, tag="order_updated"):
     """The order's items, total or promised date changed; what is not given stays."""
 
-    type: Literal["order_updated"]
-    items: list[OrderItem] | None = Field(default=None, min_length=1, max_length=500)
+    items: Annotated[list[OrderItem], Meta(min_length=1, max_length=500)] | None = None
     total: Amount | None = None
     promised_at: Moment | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.promised_at is not None:
+            check_moment(self.promised_at)
 
-class OrderPaid(OrderEvent):
+
+class OrderPaid(OrderEvent, tag="order_paid"):
     """The order was paid."""
 
-    type: Literal["order_paid"]
     amount: Amount | None = None
 
 
@@ -56,63 +78,62 @@ class ItemEvent(OrderEvent):
     quantity: Quantity = 1.0
 
 
-class ItemShipped(ItemEvent):
+class ItemShipped(ItemEvent, tag="item_shipped"):
     """`quantity` pieces of the item left."""
 
-    type: Literal["item_shipped"]
     promised_at: Moment | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.promised_at is not None:
+            check_moment(self.promised_at)
 
-class ItemDelivered(ItemEvent):
+
+class ItemDelivered(ItemEvent, tag="item_delivered"):
     """`quantity` pieces of the item arrived."""
 
-    type: Literal["item_delivered"]
 
-
-class ItemSubstituted(ItemEvent):
+class ItemSubstituted(ItemEvent, tag="item_substituted"):
     """The item was replaced by another product."""
 
-    type: Literal["item_substituted"]
     substitute: Product
 
 
-class ItemBackordered(ItemEvent):
+class ItemBackordered(ItemEvent, tag="item_backordered"):
     """`quantity` pieces are missing and follow, promised for `promised_at`, under `follow_up_order_id`."""
 
-    type: Literal["item_backordered"]
     promised_at: Moment
     follow_up_order_id: Identifier | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_moment(self.promised_at)
 
-class OrderCancelled(OrderEvent):
+
+class OrderCancelled(OrderEvent, tag="order_cancelled"):
     """The order, or only `item_id` of it, was cancelled."""
 
-    type: Literal["order_cancelled"]
     item_id: Identifier | None = None
     reason: Text | None = None
 
 
-class OrderRefunded(OrderEvent):
+class OrderRefunded(OrderEvent, tag="order_refunded"):
     """Money went back."""
 
-    type: Literal["order_refunded"]
     amount: Amount
 
 
-class ItemReturned(ItemEvent):
+class ItemReturned(ItemEvent, tag="item_returned"):
     """The customer sent the item back."""
 
-    type: Literal["item_returned"]
     reason: Text | None = None
 
 
-class OrdersCustom(Custom):
+class OrdersCustom(Custom, tag="custom"):
     """Any other event of the order system."""
 
-    type: Literal["custom"]
 
-
-OrdersEvent = Annotated[
+OrdersEvent = (
     OrderPlaced
     | OrderUpdated
     | OrderPaid
@@ -123,9 +144,8 @@ OrdersEvent = Annotated[
     | OrderCancelled
     | OrderRefunded
     | ItemReturned
-    | OrdersCustom,
-    Field(discriminator="type"),
-]
+    | OrdersCustom
+)
 
 TOUCHPOINT = Touchpoint(
     name="orders", event=OrdersEvent, allowed_lateness_ms=7 * 86_400_000, reads_segment=True

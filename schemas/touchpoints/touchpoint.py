@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_args, get_origin
+from typing import Any, get_args
 
-from schemas.event import Event, Millis
+from schemas.event import Event, Millis, types_of
 from schemas.upcasts import Upcaster
 
 
 @dataclass(frozen=True, slots=True)
 class Touchpoint:
-    """An input channel. Its topic is `touchpoints.<name>`; `event` is any type pydantic can validate.
+    """An input channel. Its topic is `touchpoints.<name>`; `event` is a class of events or a union of such.
 
     `schema_version` is the version that `event` describes; `upcasters` turn each earlier version's payload
     into the next one's. With `reads_segment`, payloads of Segment's e-commerce spec v2 are read as well.
@@ -31,10 +31,9 @@ class Touchpoint:
     @property
     def classes(self) -> tuple[type[Event], ...]:
         """The classes of its events, in the union's order."""
-        union = get_args(self.event)[0] if get_origin(self.event) is not None else self.event
-        return get_args(union) or (union,)
+        return get_args(self.event) or (self.event,)
 
     @property
     def types(self) -> tuple[str, ...]:
         """The values that its events' `type` may have."""
-        return tuple(name for each in self.classes for name in get_args(each.model_fields["type"].annotation))
+        return tuple(name for each in self.classes for name in types_of(each))

@@ -1,33 +1,30 @@
 """Touchpoint `web`: what a visitor does on the site."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field
+from msgspec import Meta
 
 from schemas.event import Amount, Currency, Custom, Event, Identifier, Product, Text
 from schemas.touchpoints.touchpoint import Touchpoint
 
 
-class PageViewed(Event):
+class PageViewed(Event, tag="page_viewed"):
     """A page was shown."""
 
-    type: Literal["page_viewed"]
     path: Text | None = None
     title: Text | None = None
 
 
-class Searched(Event):
+class Searched(Event, tag="searched"):
     """The visitor searched; `results` is how many hits were shown."""
 
-    type: Literal["searched"]
     query: Text
-    results: Annotated[int, Field(ge=0)] | None = None
+    results: Annotated[int, Meta(ge=0)] | None = None
 
 
-class ProductViewed(Event):
+class ProductViewed(Event, tag="product_viewed"):
     """A product's page was shown."""
 
-    type: Literal["product_viewed"]
     product: Product
 
 
@@ -38,93 +35,80 @@ class CartEvent(Event):
     currency: Currency | None = None
 
 
-class ProductAdded(CartEvent):
+class ProductAdded(CartEvent, tag="product_added"):
     """A product, in `product.quantity` pieces, went into the cart."""
 
-    type: Literal["product_added"]
     product: Product
 
 
-class ProductRemoved(CartEvent):
+class ProductRemoved(CartEvent, tag="product_removed"):
     """A product, in `product.quantity` pieces, left the cart."""
 
-    type: Literal["product_removed"]
     product: Product
 
 
-class CartViewed(CartEvent):
+class CartViewed(CartEvent, tag="cart_viewed"):
     """The cart was shown; `products`, where given, is its whole content."""
 
-    type: Literal["cart_viewed"]
-    products: list[Product] | None = Field(default=None, max_length=500)
+    products: Annotated[list[Product], Meta(max_length=500)] | None = None
 
 
-class CartUpdated(CartEvent):
+class CartUpdated(CartEvent, tag="cart_updated"):
     """The cart's content is now exactly `products`."""
 
-    type: Literal["cart_updated"]
-    products: list[Product] = Field(max_length=500)
+    products: Annotated[list[Product], Meta(max_length=500)]
 
 
-class CheckoutStarted(CartEvent):
+class CheckoutStarted(CartEvent, tag="checkout_started"):
     """The visitor began to check out."""
 
-    type: Literal["checkout_started"]
-    products: list[Product] | None = Field(default=None, max_length=500)
+    products: Annotated[list[Product], Meta(max_length=500)] | None = None
     value: Amount | None = None
 
 
-class CheckoutStepViewed(CartEvent):
+class CheckoutStepViewed(CartEvent, tag="checkout_step_viewed"):
     """A step of the checkout was shown (`delivery`, `payment`, …)."""
 
-    type: Literal["checkout_step_viewed"]
     step: Text
 
 
-class CheckoutStepCompleted(CartEvent):
+class CheckoutStepCompleted(CartEvent, tag="checkout_step_completed"):
     """A step of the checkout was completed."""
 
-    type: Literal["checkout_step_completed"]
     step: Text
 
 
-class CouponRefused(CartEvent):
+class CouponRefused(CartEvent, tag="coupon_refused"):
     """A coupon was refused."""
 
-    type: Literal["coupon_refused"]
     coupon: Text
     reason: Text | None = None
 
 
-class PaymentFailed(CartEvent):
+class PaymentFailed(CartEvent, tag="payment_failed"):
     """A payment did not go through."""
 
-    type: Literal["payment_failed"]
     reason: Text | None = None
 
 
-class OutOfStockShown(CartEvent):
+class OutOfStockShown(CartEvent, tag="out_of_stock_shown"):
     """The visitor was told that a product is missing."""
 
-    type: Literal["out_of_stock_shown"]
     product: Product
 
 
-class FormError(CartEvent):
+class FormError(CartEvent, tag="form_error"):
     """A form refused what the visitor typed into `field`."""
 
-    type: Literal["form_error"]
     field: Text
     message: Text | None = None
 
 
-class WebCustom(Custom):
+class WebCustom(Custom, tag="custom"):
     """Any other event of the site."""
 
-    type: Literal["custom"]
 
-
-WebEvent = Annotated[
+WebEvent = (
     PageViewed
     | Searched
     | ProductViewed
@@ -139,8 +123,7 @@ WebEvent = Annotated[
     | PaymentFailed
     | OutOfStockShown
     | FormError
-    | WebCustom,
-    Field(discriminator="type"),
-]
+    | WebCustom
+)
 
 TOUCHPOINT = Touchpoint(name="web", event=WebEvent, allowed_lateness_ms=3_600_000, reads_segment=True)

@@ -13,7 +13,7 @@ from pydantic_core import from_json, to_json
 import schemas
 from schemas.decoding import Decoder
 from schemas.documents import documents
-from schemas.event import unknown_fields
+from schemas.event import type_of
 from schemas.rejection import Rejected
 from schemas.touchpoints import load
 from schemas.touchpoints.touchpoint import Touchpoint
@@ -103,8 +103,8 @@ def _report(lines: Iterable[bytes], decoders: dict[str, Decoder], by_type: dict[
             for fault in event.faults:
                 out.print(f"line {number}: {fault.pointer or 'the record'}: {fault.reason}: {fault.message}")
         else:
-            taken[f"{name}/{event.type}"] += 1
-            unknown += unknown_fields(event)
+            taken[f"{name}/{type_of(event)}"] += 1
+            unknown += event.unknown_fields
     for kind, count in sorted(taken.items()):
         out.print(f"{count:>8}  {kind}")
     out.print(f"{taken.total()} good, {refused} refused, {unknown} unknown fields ignored")

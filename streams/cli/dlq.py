@@ -103,7 +103,7 @@ def _read(settings: Settings, reason: str, source: str | None) -> dict[Pair, lis
         for record in reader.to_end(DEAD_LETTERS):
             if record.headers.get("reason", reason.encode()) != reason.encode() or record.value is None:
                 continue
-            letter = DeadLetter.model_validate_json(record.value)
+            letter = DeadLetter.from_json(record.value)
             if letter.reason == reason and source in (None, letter.source):
                 pair = (letter.reason, letter.source or "")
                 letters[pair].append(Letter(record.partition, record.offset, letter))

@@ -102,7 +102,7 @@ def _as_object(story: Story, now: Millis, language: Language) -> dict[str, Any]:
         "customer_key": story.row.key,
         "portrait": portrait(story.row, now, language),
         "row": orjson.loads(msgspec.json.encode({name: _named(value) for name, value in row.items()})),
-        "decisions": [each.model_dump(mode="json") for each in story.decisions],
+        "decisions": [msgspec.to_builtins(each) for each in story.decisions],
         "reasons": {
             action_id: getattr(action.reason_internal, language)
             for action_id, action in story.actions.items()

@@ -130,7 +130,7 @@ class Observer(threading.Thread):
             else:
                 seen.cancelled += 1
         elif message.topic() == DECISIONS:
-            decision = Decision.model_validate_json(value)
+            decision = Decision.from_json(value)
             if decision.outcome == "suppressed":
                 seen.suppressions_by_reason[decision.reason_code] += 1
         else:

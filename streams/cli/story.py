@@ -58,7 +58,7 @@ def story_of(reader: Reader, row: Customer) -> Story:
     partition = {partition_of(key, reader.partition_count(DECISIONS))}
     for record in reader.to_end(DECISIONS, partition):
         if record.key == key and record.value is not None:
-            decisions.append(Decision.model_validate_json(record.value))
+            decisions.append(Decision.from_json(record.value))
     for record in reader.to_end(ACTIONS, partition):
         if record.key == key and record.value is not None:
             message = from_kafka(record.value, list(record.headers.items()))

@@ -116,7 +116,7 @@ def _action_cells(record: Record) -> Cells:
 
 
 def _decision_cells(record: Record) -> Cells:
-    decision = Decision.model_validate_json(record.value or b"")
+    decision = Decision.from_json(record.value or b"")
     return (
         _time(record),
         decision.trigger,
@@ -128,7 +128,7 @@ def _decision_cells(record: Record) -> Cells:
 
 
 def _letter_cells(record: Record) -> Cells:
-    letter = DeadLetter.model_validate_json(record.value or b"")
+    letter = DeadLetter.from_json(record.value or b"")
     origin = f"{letter.origin.topic}/{letter.origin.partition}/{letter.origin.offset}"
     return _time(record), letter.reason, letter.source or "", origin, letter.pointer, letter.message
 

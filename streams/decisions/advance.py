@@ -28,8 +28,9 @@ def take(
         return verdict
     labels.resolve(row, arrival, stream_time, effects)
     cancel.what_became_wrong(row, arrival, effects)
-    for candidate in families.observe(row, arrival, circumstances):
-        decide(row, candidate, arrival.at, circumstances, effects)
+    for react in families.reactions(type(arrival.event)):
+        for candidate in react(row, arrival, circumstances):
+            decide(row, candidate, arrival.at, circumstances, effects)
     return verdict
 
 

@@ -42,15 +42,13 @@ def _cancel(
             contact.status = ledger.CANCELLED
             contact.status_at = at
             effects.actions.append(
-                ActionCancelled.model_validate(
-                    {
-                        "action_id": contact.action_id,
-                        "trigger": contact.trigger,
-                        "customer_key": row.key,
-                        "channel": contact.channel,
-                        "reason": reason,
-                        "at": moment(at),
-                    }
+                ActionCancelled(
+                    action_id=contact.action_id,
+                    trigger=contact.trigger,
+                    customer_key=row.key,
+                    channel=cast(Channel, contact.channel),
+                    reason=reason,
+                    at=moment(at),
                 )
             )
 

@@ -9,11 +9,8 @@ _ID_BYTES = 16
 
 def digest(*parts: str | int) -> str:
     """32 hex digits: BLAKE2b-128 over the parts, each led by its length (so `ab, c` is not `a, bc`)."""
-    hashed = blake2b(digest_size=_ID_BYTES)
-    for part in parts:
-        raw = str(part).encode()
-        hashed.update(len(raw).to_bytes(4) + raw)
-    return hashed.hexdigest()
+    raws = [str(part).encode() for part in parts]
+    return blake2b(b"".join([len(raw).to_bytes(4) + raw for raw in raws]), digest_size=_ID_BYTES).hexdigest()
 
 
 def action_id(key: str, candidate: Candidate) -> str:

@@ -1,6 +1,6 @@
 """The decision record: what was seen, which gates were asked, what came out and why."""
 
-from typing import Literal
+from typing import Any, Literal, cast
 
 from schemas.action import BusinessKey, moment
 from schemas.customer import Customer, Held
@@ -56,7 +56,7 @@ def dropped(row: Customer, held: Held, now: Millis, circumstances: Circumstances
         decision_id=digest("decision", row.key, held.decision_id, now, "suppressed", reason),
         customer_key=row.key,
         trigger=held.trigger,
-        business_key=BusinessKey.model_validate({"kind": kind, "id": name}),
+        business_key=BusinessKey(kind=cast(Any, kind), id=name),
         at=moment(now),
         outcome="suppressed",
         reason_code=reason,

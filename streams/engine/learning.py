@@ -8,10 +8,10 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import monotonic
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from confluent_kafka import KafkaException
 from mode import Service
-from pydantic import TypeAdapter, ValidationError
 
 from models.example_merge import ExampleMerge, Merged
 from models.learner import Learner
@@ -34,7 +34,7 @@ QUEUED_MAX = 10_000
 """Records of one partition held back for the others; beyond it the partition is not read."""
 RETRY_SECONDS = 1.0
 
-_record = TypeAdapter[Example | ExamplesWatermark](Example | ExamplesWatermark)
+_read = msgspec.json.Decoder(Example | ExamplesWatermark).decode
 
 
 @dataclass(slots=True, eq=False)
@@ -111,13 +111,12 @@ class LearnerService(Service):
             auto_offset_reset="earliest",
             fetch_max_wait_ms=100,
         )
-        await consumer.start()
         try:
+            await consumer.start()
             await in_thread(self._threads, transaction.open)
             learner = Learner()
-            next_offsets = learner.restore(await self._published(consumer))
-            merge = ExampleMerge(range(self._settings.partitions), next_offsets)
-            await self._assign(consumer, next_offsets)
+            kept = learner.restore(await self._published(consumer))
+            merge = ExampleMerge(range(self._settings.partitions), await self._read_on(consumer, kept))
             log.info("learner open", extra={"versions": _versions(learner)})
             await self._work(consumer, learner, merge, transaction)
         finally:
@@ -139,12 +138,25 @@ class LearnerService(Service):
                     newest[snapshot.model] = snapshot
         return newest
 
-    async def _assign(self, consumer: AIOKafkaConsumer, next_offsets: dict[int, int]) -> None:
+    async def _read_on(self, consumer: AIOKafkaConsumer, kept: dict[int, int]) -> dict[int, int]:
+        """Read on where the snapshots stand; the offsets. Lost examples are lost lessons, so say it and go on."""
         partitions = [TopicPartition(EXAMPLES, number) for number in range(self._settings.partitions)]
-        beginnings = await consumer.beginning_offsets(partitions)
+        beginnings, ends = (
+            await consumer.beginning_offsets(partitions),
+            await consumer.end_offsets(partitions),
+        )
         consumer.assign(partitions)
+        offsets: dict[int, int] = {}
         for partition in partitions:
-            consumer.seek(partition, next_offsets.get(partition.partition, beginnings[partition]))
+            number, beginning, end = partition.partition, beginnings[partition], ends[partition]
+            offset = kept.get(number, beginning)
+            if not beginning <= offset <= end:
+                where = {"partition": number, "next": offset, "begins": beginning, "ends": end}
+                log.error("examples were lost to retention, or their topic was made anew", extra=where)
+                offset = beginning
+            offsets[number] = offset
+            consumer.seek(partition, offset)
+        return offsets
 
     async def _work(
         self, consumer: AIOKafkaConsumer, learner: Learner, merge: ExampleMerge, transaction: Transaction
@@ -192,12 +204,9 @@ class LearnerService(Service):
 def _push(merge: ExampleMerge, partition: int, offset: int, value: bytes | None) -> None:
     """A record that is no example takes its place in the order as nothing: only a foreign writer makes one."""
     try:
-        merge.push(partition, offset, _record.validate_json(value or b""))
-    except ValidationError as invalid:
-        log.warning(
-            "examples: not an example",
-            extra={"partition": partition, "offset": offset, "faults": invalid.error_count()},
-        )
+        merge.push(partition, offset, _read(value or b""))
+    except msgspec.DecodeError:
+        log.warning("examples: not an example", extra={"partition": partition, "offset": offset})
 
 
 def _versions(learner: Learner) -> dict[str, int]:

@@ -48,9 +48,9 @@ class Outputs:
             key, value, headers = to_kafka(message)
             yield OutputRecord(ACTIONS, key, value, list(headers))
         for decision in effects.decisions:
-            yield OutputRecord(DECISIONS, decision.customer_key.encode(), decision.model_dump_json().encode())
+            yield OutputRecord(DECISIONS, decision.customer_key.encode(), decision.to_json())
         for example in effects.examples:
-            yield OutputRecord(EXAMPLES, None, example.model_dump_json().encode())
+            yield OutputRecord(EXAMPLES, None, example.to_json())
         for letter in batch.letters:
             yield dead_letter(letter)
         for key, packed in rows.items():
@@ -65,16 +65,16 @@ def dead_letter(letter: DeadLetter) -> OutputRecord:
     kept = _kept(letter)
     source = (letter.source or "").encode()
     headers: list[tuple[str, str | bytes | None]] = [("reason", letter.reason.encode()), ("source", source)]
-    return OutputRecord(DEAD_LETTERS, kept.key, kept.model_dump_json().encode(), headers)
+    return OutputRecord(DEAD_LETTERS, kept.key, kept.to_json(), headers)
 
 
 def _kept(letter: DeadLetter) -> DeadLetter:
     """Coarsened first and cut then: coarsening can make bytes longer."""
     key = None if letter.key is None else letter.key[:MAX_KEY_BYTES]
     if letter.value is None:
-        return letter.model_copy(update={"key": key})
+        return letter.replace(key=key)
     value, message = coarsened(letter.value), letter.message
     if len(value) > MAX_ORIGINAL_BYTES:
         value = value[:MAX_ORIGINAL_BYTES]
         message += f" (kept are its first {MAX_ORIGINAL_BYTES} bytes; all of it stands at its origin)"
-    return letter.model_copy(update={"key": key, "value": value, "message": message})
+    return letter.replace(key=key, value=value, message=message)

@@ -7,7 +7,7 @@ import msgspec
 
 from schemas.customer import Customer
 from schemas.dead_letter import DeadLetter, Origin, ReasonCode
-from schemas.event import Arrival, Millis, unknown_fields
+from schemas.event import Arrival, Millis
 from streams.decisions import advance
 from streams.engine.batch import Batch, RecordId, TimerId
 from streams.engine.inbox import Refused, Tick
@@ -121,7 +121,7 @@ class TaskState:
         tally = self.tally
         tally.consumed[feed] += 1
         tally.newest[feed] = arrival.appended_at
-        if extra := unknown_fields(arrival.event):
+        if extra := arrival.event.unknown_fields:
             tally.unknown_fields[arrival.event.source] += extra
         if refusal is not None:
             batch.letters.append(_letter(self.task, arrival, *refusal))
@@ -136,9 +136,9 @@ class TaskState:
             self.feeds.observe(arrival.touchpoint, arrival.at)
             batch.rows[arrival.key] = row
             batch.applied.append(arrival)
-            self._ring_row(arrival.key, row, batch)
-            self.store.schedule(arrival.key, row)
-            tally.acted_on.extend([arrival.appended_at] * (len(batch.effects.actions) - before))
+            self._settle(arrival.key, row, batch)
+            if len(batch.effects.actions) > before:
+                tally.acted_on.extend([arrival.appended_at] * (len(batch.effects.actions) - before))
             return
         if is_new:
             self.store.drop(arrival.key)
@@ -192,13 +192,18 @@ class TaskState:
             row = self.store.row(key)
             assert row is not None, "a scheduled timer without its row"
             self._ring(key, row, due, batch)
-            self.store.schedule(key, row)
+            if row.timers:
+                self.store.schedule(key, min(row.timers.values()))
             batch.fired.append(due)
         return True
 
-    def _ring_row(self, key: bytes, row: Customer, batch: Batch) -> None:
-        """Fire this customer's timers at or behind the clock."""
-        while row.timers and (due := min(row.timers.values())) <= self.timer_clock:
+    def _settle(self, key: bytes, row: Customer, batch: Batch) -> None:
+        """Fire this customer's timers at or behind the clock, and note the next one."""
+        while row.timers:
+            due = min(row.timers.values())
+            if due > self.timer_clock:
+                self.store.schedule(key, due)
+                return
             self._ring(key, row, due, batch)
 
     def _ring(self, key: bytes, row: Customer, due: Millis, batch: Batch) -> None:

@@ -40,14 +40,12 @@ class Store:
         """Undo `new_row`: nothing came of it."""
         del self._hot[key]
 
-    def schedule(self, key: bytes, row: Customer) -> None:
+    def schedule(self, key: bytes, due: Millis) -> None:
         """Note the row's next timer. One heap entry a customer; entries that became too early are lazy."""
-        if row.timers:
-            due = min(row.timers.values())
-            known = self._scheduled.get(key)
-            if known is None or due < known:
-                self._scheduled[key] = due
-                heapq.heappush(self._heap, (due, key))
+        known = self._scheduled.get(key)
+        if known is None or due < known:
+            self._scheduled[key] = due
+            heapq.heappush(self._heap, (due, key))
 
     def next_due(self, until: Millis) -> tuple[Millis, bytes] | None:
         """The earliest (due, key) at or before `until`, or None. Entries that are not true any more are mended."""

@@ -21,7 +21,7 @@ from typing import Literal
 from schemas.action import moment
 from schemas.event import Millis
 from schemas.example import ExamplesWatermark
-from streams.clock import wall_millis
+from streams.clock import SteadyClock, wall_millis
 from streams.engine.batch import Batch
 from streams.engine.changelog import Changelog
 from streams.engine.commit import Transaction
@@ -49,6 +49,12 @@ FRESH_MS = 2_000
 VERSIONS_SECONDS = 0.05
 MODELS_SECONDS = 10.0
 WATERMARK_SECONDS = 10.0
+SPACING_SECONDS_PER_TASK = 0.004
+SPACING_SECONDS_MAX = 0.05
+SPACED_BELOW = 200
+"""A commit costs as much as dozens of events, whatever is in it, and the tasks of a worker share its CPU: so a task
+whose batches are smaller than this lets records gather for that long after each.
+"""
 
 Phase = Literal["idle", "open", "merge", "advance", "commit"]
 
@@ -91,9 +97,11 @@ class Task:
         self._intake = Intake(number, surroundings.decoders, settings.idle)
         self._suspects = Suspects(number, state.poison, surroundings.metrics)
         self._journal = Journal(state)
+        self._clock = SteadyClock()
         self._transaction: Transaction | None = None
         self._stopping = False
         self._input_lost: InputLost | None = None
+        self._small_at: float | None = None
         self._promised: Millis = 0
         self._promised_at = monotonic()
 
@@ -204,6 +212,7 @@ class Task:
         """Take one batch through all its steps; False if there was nothing to do."""
         if self.phase != "merge":
             self._enter("merge")
+        await self._let_gather()
         # 1. to 3.
         settings = self._with.settings
         since = wall_millis() - FRESH_MS if settings.time == "live" else BEGINNING_OF_TIME
@@ -224,7 +233,14 @@ class Task:
         # 6. to 8.
         self._enter("commit")
         await self._write(batch, self._journal.record(batch))
+        self._small_at = self.since if len(batch.items) < SPACED_BELOW else None
         return True
+
+    async def _let_gather(self) -> None:
+        """After a small batch, wait until the next commit is worth it."""
+        if self._small_at is not None:
+            spacing = min(SPACING_SECONDS_MAX, SPACING_SECONDS_PER_TASK * len(self._with.lease.wanted))
+            await asyncio.sleep(max(0.0, self._small_at + spacing - monotonic()))
 
     async def _advance(self, batch: Batch, clock: Millis | None) -> None:
         """Steps 4 and 5, in the customers' agent."""
@@ -281,10 +297,9 @@ class Task:
         """Wall time less grace, if this deployment is live and the task is caught up."""
         if self._with.settings.time != "live":
             return None
-        now = wall_millis()
-        if not self.merge.is_caught_up(now - FRESH_MS):
+        if not self.merge.is_caught_up(wall_millis() - FRESH_MS):
             return None
-        return now - self.state.circumstances.policy.time.grace
+        return self._clock.now(self.state.stream_time) - self.state.circumstances.policy.time.grace
 
     def _lose_input(self, lost: Exception) -> None:
         if isinstance(lost, InputLost):

@@ -36,4 +36,4 @@ class View:
         """The customer's newest decisions, newest first; at most layout.MAX_DECISIONS."""
         names = self._names.decisions(key)
         stored = cast("list[bytes]", await self._redis.zrevrange(names, 0, -1))
-        return [Decision.model_validate_json(each) for each in stored]
+        return [Decision.from_json(each) for each in stored]

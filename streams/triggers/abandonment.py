@@ -183,7 +183,7 @@ def _bought_since(row: Customer, cart: Cart) -> bool:
 
 
 def _reactions() -> dict[type[Event], Observe]:
-    union = get_args(get_args(WebEvent)[0])
+    union = get_args(WebEvent)
     web = dict.fromkeys(union, _active)
     carts = {event: _in_cart for event in union if issubclass(event, CartEvent)}
     return {**web, **carts, ProductViewed: _viewed, OrderPlaced: _ordered}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from schemas.customer import Customer, Held
-from schemas.event import Arrival, Event, Millis
+from schemas.event import Event, Millis
 from streams.triggers import abandonment, churn_risk, post_purchase
 from streams.triggers.candidate import Candidate
 from streams.triggers.circumstances import Circumstances
@@ -13,14 +13,12 @@ FAMILIES: tuple[Family, ...] = (abandonment, churn_risk, post_purchase)
 """In the order in which they propose."""
 
 
-def observe(row: Customer, arrival: Arrival, circumstances: Circumstances) -> Iterable[Candidate]:
-    """What the applied event makes true. Sets, restarts and ends the row's timers."""
-    reactions = _REACTIONS.get(type(arrival.event))
-    if reactions is None:
-        return ()
-    if len(reactions) == 1:
-        return reactions[0](row, arrival, circumstances)
-    return [candidate for react in reactions for candidate in react(row, arrival, circumstances)]
+def reactions(event: type[Event]) -> tuple[Observe, ...]:
+    """What an applied event of this class is shown to, family by family.
+
+    Each says what the event makes true, and sets, restarts and ends the row's timers.
+    """
+    return _REACTIONS.get(event, ())
 
 
 def ring(row: Customer, timer_id: str, due: Millis, circumstances: Circumstances) -> Iterable[Candidate]:

@@ -14,6 +14,7 @@ from streams.engine.outputs import Outputs
 from tests.bench.task import declared_lateness, task
 
 BATCH = 1_000
+_DECODERS = {touchpoint.name: Decoder(touchpoint, 1 << 18) for touchpoint in load()}
 
 
 def measure(mix: list[tuple[str, bytes, bytes, Millis]]) -> dict[str, float]:
@@ -27,18 +28,13 @@ def measure(mix: list[tuple[str, bytes, bytes, Millis]]) -> dict[str, float]:
         yield
         spent[step] = spent.get(step, 0.0) + perf_counter() - began
 
-    with timed("decode"):
-        arrivals = _decoded(mix)
-    merge = Merge(tuple({arrival.topic for arrival in arrivals}), 0)
-    for arrival in arrivals:
-        merge.inboxes[arrival.topic].decoded.append(arrival)
-    for inbox in merge.inboxes.values():
-        inbox.position = inbox.last_stable = inbox.fetched_at = 0
-    with timed("merge"):
-        items = merge.take(len(arrivals))
     state, outputs = task(0, 1, declared_lateness()), Outputs("changelog", 1 << 20)
-    for begin in range(0, len(items), BATCH):
-        batch = Batch(items[begin : begin + BATCH])
+    for begin in range(0, len(mix), BATCH):
+        with timed("decode"):
+            arrivals = _decoded(mix[begin : begin + BATCH], begin)
+        merge = _filled(arrivals)
+        with timed("merge"):
+            batch = Batch(merge.take(len(arrivals)))
         with timed("advance"):
             while not batch.is_done:
                 state.advance(batch, BATCH)
@@ -50,11 +46,19 @@ def measure(mix: list[tuple[str, bytes, bytes, Millis]]) -> dict[str, float]:
     return {step: seconds / len(mix) * 1e6 for step, seconds in spent.items()}
 
 
-def _decoded(mix: list[tuple[str, bytes, bytes, Millis]]) -> list[Arrival]:
-    decoders = {touchpoint.name: Decoder(touchpoint, 1 << 18) for touchpoint in load()}
+def _filled(arrivals: list[Arrival]) -> Merge:
+    merge = Merge(tuple({arrival.topic for arrival in arrivals}), 0)
+    for arrival in arrivals:
+        merge.inboxes[arrival.topic].decoded.append(arrival)
+    for inbox in merge.inboxes.values():
+        inbox.position = inbox.last_stable = inbox.fetched_at = 0
+    return merge
+
+
+def _decoded(mix: list[tuple[str, bytes, bytes, Millis]], first: int) -> list[Arrival]:
     arrivals = []
-    for offset, (touchpoint, key, value, at) in enumerate(mix):
-        event = decoders[touchpoint].decode(key, value)
+    for offset, (touchpoint, key, value, at) in enumerate(mix, start=first):
+        event = _DECODERS[touchpoint].decode(key, value)
         if not isinstance(event, Event):
             raise TypeError(f"the mix has an event that is none: {event}")
         arrivals.append(

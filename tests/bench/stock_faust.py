@@ -74,9 +74,7 @@ def build(bootstrap: str, partitions: int, count: int, app_id: str) -> faust.App
                     key, value, headers = to_kafka(said)
                     await actions.send(key=key, value=value, headers=dict(headers))
                 for decision in batch.effects.decisions:
-                    await decisions.send(
-                        key=decision.customer_key.encode(), value=decision.model_dump_json().encode()
-                    )
+                    await decisions.send(key=decision.customer_key.encode(), value=decision.to_json())
             seen["n"] += 1
             if seen["n"] == count:
                 _report(seen)

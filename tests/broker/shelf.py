@@ -1,10 +1,6 @@
 """A touchpoint of a shop's own, for which no topic was made."""
 
-from typing import Annotated
-
-from pydantic import Field
-
 from schemas.event import Event
 from schemas.touchpoints.touchpoint import Touchpoint
 
-TOUCHPOINT = Touchpoint(name="shelf", event=Annotated[Event, Field()], allowed_lateness_ms=0)
+TOUCHPOINT = Touchpoint(name="shelf", event=Event, allowed_lateness_ms=0)

@@ -132,7 +132,8 @@ def publications(log: list[Record]) -> list[Publication]:
 
 def _content(record: Record) -> Example | ExamplesWatermark:
     kind = Example if record.json["kind"] == "example" else ExamplesWatermark
-    return kind.model_validate_json(record.value or b"")
+    read: Example | ExamplesWatermark = kind.from_json(record.value or b"")
+    return read
 
 
 def _records(learner: Learner, position: dict[int, int]) -> list[tuple[str, bytes]]:
@@ -320,4 +321,4 @@ def examples_of(kafka: str, events: list[Replayed], number: int) -> Counter[str]
         shop.await_taken()
         examples = [example for _, example in Log(shop).examples()]
         assert {(each.model, each.model_version) for each in examples} == {(name, 0) for name in NAMES}
-        return Counter(each.model_dump_json() for each in examples)
+        return Counter(each.to_json().decode() for each in examples)

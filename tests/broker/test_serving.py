@@ -93,7 +93,7 @@ class Log:
         """One transaction of decisions for one customer."""
         self._producer.begin_transaction()
         for number in numbers:
-            self._produce(self.topics[1], key, _decision(key, number).model_dump_json().encode())
+            self._produce(self.topics[1], key, _decision(key, number).to_json())
         self._producer.commit_transaction(10)
 
     def _row(self, key: str) -> Customer:

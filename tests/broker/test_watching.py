@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import typer
@@ -100,7 +100,9 @@ def action(number: int, key: str = "c:42") -> Action:
     )
 
 
-def decision(number: int, outcome: str, *, gate: GateOutcome, key: str = "c:42") -> Decision:
+def decision(
+    number: int, outcome: Literal["fired", "deferred", "suppressed"], *, gate: GateOutcome, key: str = "c:42"
+) -> Decision:
     return Decision(
         decision_id=f"decision-{number}",
         customer_key=key,
@@ -135,7 +137,7 @@ def as_record(message: Action) -> OutputRecord:
 
 
 def decided(each: Decision) -> OutputRecord:
-    return OutputRecord("decisions", each.customer_key.encode(), each.model_dump_json().encode())
+    return OutputRecord("decisions", each.customer_key.encode(), each.to_json())
 
 
 def test_tail_shows_what_was_committed_and_nothing_that_was_aborted(shop: Shop) -> None:
@@ -205,7 +207,7 @@ def test_explain_counts_from_stream_time_and_leaves_out_what_is_internal(shop: S
     known.timers = {"label:d-1": AT + 1, "held:churn_risk:c": AT + 2, "churn_risk:silence": AT + 3}
     passed = GateOutcome(gate="consent", outcome="passed")
     seen = (Condition(name="rhythm", value=None, met=False), Condition(name="is_new", value=False, met=True))
-    told = decision(1, "fired", gate=passed).model_copy(update={"conditions": seen})
+    told = decision(1, "fired", gate=passed).replace(conditions=seen)
     packed = pack_task_row(TaskRow(stream_time=AT + 5 * 86_400_000))
     shop.write([OutputRecord(topic, b"c:42", pack(known)), decided(told)])
     shop.write_task_row(packed)
@@ -303,4 +305,4 @@ def test_an_unknown_reason_is_nonsense(shop: Shop) -> None:
 def _understands_everything(_: object, value: bytes) -> Any:
     from schemas.event import Event
 
-    return Event.model_validate_json(value)
+    return Event.from_json(value)

@@ -92,9 +92,7 @@ def test_an_event_cut_anywhere_is_truncated(case: tuple[str, dict[str, Any]], da
     assert verdict.reason == "truncated_json"
 
 
-identifiers = st.text(min_size=1, max_size=128).filter(
-    lambda text: len(text.strip()) > 0 and text == text.strip()
-)
+identifiers = st.text(min_size=1, max_size=128)
 moments = st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 texts = st.text(max_size=50)
 amounts = st.floats(0, 1e9)
@@ -116,15 +114,10 @@ envelopes = {
     "source": identifiers,
 }
 events = st.one_of(
-    st.builds(
-        web.Searched, type=st.just("searched"), query=texts, results=st.integers(0, 10**6), **envelopes
-    ),
-    st.builds(
-        web.CartUpdated, type=st.just("cart_updated"), products=st.lists(products, max_size=3), **envelopes
-    ),
+    st.builds(web.Searched, query=texts, results=st.integers(0, 10**6), **envelopes),
+    st.builds(web.CartUpdated, products=st.lists(products, max_size=3), **envelopes),
     st.builds(
         orders.OrderRefunded,
-        type=st.just("order_refunded"),
         order_id=identifiers,
         amount=amounts,
         **envelopes,
@@ -137,8 +130,8 @@ def test_what_is_encoded_is_decoded(event: Event) -> None:
     decoder = DECODERS["orders" if isinstance(event, orders.OrderEvent) else "web"]
     key = customer_key(event)
     assert key is not None
-    assert decoder.decode(key.encode(), event.model_dump_json().encode()) == event
-    assert isinstance(decoder.decode(key.encode() + b"x", event.model_dump_json().encode()), Rejected)
+    assert decoder.decode(key.encode(), event.to_json()) == event
+    assert isinstance(decoder.decode(key.encode() + b"x", event.to_json()), Rejected)
 
 
 actions = st.builds(
@@ -149,6 +142,7 @@ actions = st.builds(
     business_key=st.builds(
         BusinessKey, kind=st.sampled_from(["cart", "order", "item", "customer"]), id=identifiers
     ),
+    priority=st.integers(0, 100),
     content=st.builds(Content, products=st.lists(products, max_size=2).map(tuple)),
     valid_from=moments,
     expires_at=moments,
@@ -174,7 +168,7 @@ def test_a_dead_letter_keeps_the_very_bytes(key: bytes | None, value: bytes | No
         key=key,
         value=value,
     )
-    assert DeadLetter.model_validate_json(letter.model_dump_json()) == letter
+    assert DeadLetter.from_json(letter.to_json()) == letter
 
 
 octets = st.integers(0, 255)

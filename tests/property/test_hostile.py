@@ -11,7 +11,7 @@ from models.scorers import cold_start
 from schemas.action import moment
 from schemas.customer import pack, unpack
 from schemas.decoding import Decoder
-from schemas.event import Arrival, Event, Millis, happened_at
+from schemas.event import Arrival, Event, Millis, happened_at, types_of
 from schemas.policy import Policy
 from schemas.touchpoints import BUILT_IN
 from streams.engine.batch import Batch
@@ -95,8 +95,10 @@ def _kinds() -> list[tuple[str, str, st.SearchStrategy[dict[str, Any]]]]:
     found = []
     for touchpoint in BUILT_IN:
         for event in touchpoint.classes:
-            known = {name: of for name, of in (_FIELDS | _NOT_OF_ALL).items() if name in event.model_fields}
-            for type_ in event.model_fields["type"].annotation.__args__:  # type: ignore[union-attr]
+            known = {
+                name: of for name, of in (_FIELDS | _NOT_OF_ALL).items() if name in event.__struct_fields__
+            }
+            for type_ in types_of(event):
                 found.append((touchpoint.name, type_, st.fixed_dictionaries(known)))
     return found
 

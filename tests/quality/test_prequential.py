@@ -24,6 +24,7 @@ from schemas.event import Arrival, Event, Millis
 from schemas.example import Example
 from schemas.rejection import Rejected
 from schemas.touchpoints import BUILT_IN
+from schemas.touchpoints.orders import OrderPlaced
 from streams.customers.fold import fold
 from streams.local.adapters import gms, uci
 from streams.local.adapters.adapter import Adapter, Options
@@ -74,7 +75,7 @@ def take(row: Customer, arrival: Arrival) -> None:
 
 
 def is_order(event: Event) -> bool:
-    return event.type == "order_placed"
+    return isinstance(event, OrderPlaced)
 
 
 def bought_within(times: list[Millis], after: Millis, horizon: Millis) -> bool:

@@ -58,9 +58,9 @@ class Task:
     def said(self) -> dict[str, list[str]]:
         """All outputs as JSON, in order."""
         return {
-            "actions": [each.model_dump_json() for one in self.outputs for each in one.actions],
-            "decisions": [each.model_dump_json() for one in self.outputs for each in one.decisions],
-            "examples": [each.model_dump_json() for one in self.outputs for each in one.examples],
+            "actions": [each.to_json().decode() for one in self.outputs for each in one.actions],
+            "decisions": [each.to_json().decode() for one in self.outputs for each in one.decisions],
+            "examples": [each.to_json().decode() for one in self.outputs for each in one.examples],
         }
 
 

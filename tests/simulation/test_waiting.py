@@ -5,6 +5,7 @@ from typing import Any
 from schemas.action import Action, ActionCancelled
 from schemas.customer import unpack
 from schemas.event import Millis, to_millis
+from schemas.example import Example
 from tests.simulation.driver import Change, Task, merged, run
 from tests.simulation.logs import DAY, HOUR, MINUTE, START, Happening, log_of, welcomed
 from tests.unit.decisions.builders import circumstances
@@ -134,12 +135,15 @@ def test_a_cancelled_message_gives_its_place_under_the_cap_back() -> None:
 def test_the_prediction_of_a_cart_is_labelled_by_the_order() -> None:
     task = played(ADDED, ordered(2 * DAY))
 
-    assert [each.model_dump()["label"] for one in task.outputs for each in one.examples] == [True]
+    assert [each.label for one in task.outputs for each in one.examples if isinstance(each, Example)] == [
+        True
+    ]
 
 
 def test_the_prediction_of_a_cart_that_stays_left_is_labelled_at_its_horizon() -> None:
     task = played(ADDED)
 
-    (example,) = [each.model_dump() for one in task.outputs for each in one.examples]
-    assert example["label"] is False
-    assert to_millis(example["resolved_at"]) == START + HOUR + 7 * DAY
+    (example,) = [each for one in task.outputs for each in one.examples]
+    assert isinstance(example, Example)
+    assert example.label is False
+    assert to_millis(example.resolved_at) == START + HOUR + 7 * DAY

@@ -105,7 +105,7 @@ def test_the_record_of_a_customer_without_profiling_knows_no_score() -> None:
 def test_the_same_calls_make_equal_bytes() -> None:
     def once() -> list[str]:
         effects = decided(customer("marketing", "profiling"), scored(), AT, circumstances())
-        return [each.model_dump_json() for each in (*effects.actions, *effects.decisions)]
+        return [each.to_json().decode() for each in (*effects.actions, *effects.decisions)]
 
     assert once() == once()
 

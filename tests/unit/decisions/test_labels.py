@@ -37,7 +37,6 @@ def ordered(row: Customer, at: Millis, stream_time: Millis = 0, follows: str | N
     row.orders = [Order(order_id="o1", placed_at=at, total=5.0, event_id="e1", follows=follows)]
     event = OrderPlaced(
         event_id="e1",
-        type="order_placed",
         event_time=moment(at),
         source="shop",
         customer_id="1",

@@ -6,7 +6,7 @@ from itertools import pairwise
 import orjson
 
 from schemas.decoding import Decoder
-from schemas.event import Event, happened_at, unknown_fields
+from schemas.event import Event, happened_at
 from schemas.touchpoints import BUILT_IN
 from streams.local.replayed import Replayed
 
@@ -18,7 +18,7 @@ def assert_valid(events: Sequence[Replayed]) -> None:
     for event in events:
         decoded = _DECODERS[event.touchpoint].decode(event.key.encode(), orjson.dumps(event.payload))
         assert isinstance(decoded, Event), (event, decoded)
-        assert unknown_fields(decoded) == 0, event
+        assert decoded.unknown_fields == 0, event
         assert happened_at(decoded, received_at=0) == event.at, event
     for before, after in pairwise(events):
         assert before.at <= after.at, (before, after)

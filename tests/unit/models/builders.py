@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
+import msgspec
+
 from models.model import Model
 from models.scorer import Features
 from models.snapshot import Snapshot, SnapshotReader
@@ -46,7 +48,8 @@ def example(i: int, model: Model = TINY, at: Millis | None = None, **changes: ob
         "decided_at": moment_,
         "resolved_at": moment_,
     }
-    return Example.model_validate(fields | changes)
+    made: Example = msgspec.convert(fields | changes, Example)
+    return made
 
 
 def examples(n: int, model: Model = TINY) -> Iterator[Example]:

@@ -90,7 +90,7 @@ def test_an_absurd_feature_teaches_nothing(bad: float) -> None:
     learner = taught(20)
     before = learner.snapshots({})
     # The contract keeps NaN and infinity out; the learner doesn't rely on that.
-    spoilt = example(99).model_copy(update={"features": example(99).features | {"b": bad}})
+    spoilt = example(99).replace(features=example(99).features | {"b": bad})
     assert learner.learn(spoilt) == "wrong_features"
     assert learner.snapshots({}) == before
 
@@ -101,13 +101,13 @@ def test_other_features_teach_nothing(features: dict[str, float]) -> None:
 
 
 def test_an_unknown_model_is_told() -> None:
-    assert Learner([TINY]).learn(example(0).model_copy(update={"model": "other"})) == "unknown_model"
+    assert Learner([TINY]).learn(example(0).replace(model="other")) == "unknown_model"
 
 
 def test_the_order_of_features_in_an_example_does_not_matter() -> None:
     turned = Learner([TINY])
     for each in examples(60):
-        turned.learn(each.model_copy(update={"features": dict(reversed(each.features.items()))}))
+        turned.learn(each.replace(features=dict(reversed(each.features.items()))))
     assert turned.snapshots({}) == taught(60).snapshots({})
 
 

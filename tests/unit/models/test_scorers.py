@@ -40,7 +40,7 @@ def test_far_out_it_saturates_as_river_does(a: float, p: float) -> None:
 def test_a_feature_that_never_varied_weighs_nothing() -> None:
     learning = Learning(TINY)
     for each in examples(50):
-        learning.learn(each.model_copy(update={"features": each.features | {"c": 2.0}}))
+        learning.learn(each.replace(features=each.features | {"c": 2.0}))
     features = example(60).features | {"c": 77.0}
     scored = ModelScorer(learning.snapshot({})).score(features).p
     assert scored == pytest.approx(learning.predict(features), abs=1e-12)
@@ -84,7 +84,7 @@ def test_every_model_learns_what_its_features_say() -> None:
     for model in MODELS:
         for each in examples(1_500, model):
             safe = each.features | {"bgnbd_logit": 0.0} if model is churn.MODEL else each.features
-            assert learner.learn(each.model_copy(update={"features": safe})) == "learned"
+            assert learner.learn(each.replace(features=safe)) == "learned"
         auc = learner.learning[model.name].scored.auc()
         assert auc is not None
         assert auc > 0.6

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 
 from schemas.decoding import Decoder
-from schemas.event import Event, unknown_fields
+from schemas.event import Event
 from schemas.rejection import MAX_CLAIM, Rejected
 from schemas.touchpoints import BUILT_IN, consent, orders, web
 from schemas.touchpoints.orders import OrderPlaced
@@ -173,9 +173,9 @@ def test_a_nested_source_is_not_taken_for_the_records_own(web_decoder: Decoder) 
 def test_unknown_fields_are_counted_and_their_values_are_gone(web_decoder: Decoder) -> None:
     event = web_decoder.decode(KEY, encoded(ip="83.45.12.20", latitude=40.4168, basket={"a": 1}))
     assert isinstance(event, Event)
-    assert unknown_fields(event) == 3
-    assert "83.45" not in event.model_dump_json()
-    assert "40.4" not in event.model_dump_json()
+    assert event.unknown_fields == 3
+    assert "83.45" not in str(event.to_json())
+    assert "40.4" not in str(event.to_json())
 
 
 def test_a_custom_event_drops_addresses_and_coordinates_at_any_depth(web_decoder: Decoder) -> None:
@@ -243,7 +243,7 @@ def test_an_event_of_an_earlier_version_is_lifted(version: object) -> None:
     value = encoded(type="renamed", product=..., sku=" p-1", schema_version=version)
     event = Decoder(SECOND, MAX_BYTES).decode(KEY, value)
     assert isinstance(event, Renamed)
-    assert (event.product_id, event.schema_version, unknown_fields(event)) == ("p-1", 2, 0)
+    assert (event.product_id, event.schema_version, event.unknown_fields) == ("p-1", 2, 0)
 
 
 def test_an_earlier_version_is_lifted_even_if_it_happens_to_fit_the_present_one() -> None:

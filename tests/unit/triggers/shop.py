@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import TypeAdapter
+import msgspec
 
 from models.scorer import Features, Score
 from schemas.customer import Customer, Held, Permission
@@ -18,7 +18,7 @@ from streams.triggers.circumstances import Circumstances
 START: Millis = 1_700_000_000_000
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 LATENESS = {each.name: each.allowed_lateness_ms for each in BUILT_IN}
-_ADAPTERS: dict[str, TypeAdapter[Any]] = {each.name: TypeAdapter(each.event) for each in BUILT_IN}
+_CONTRACTS = {each.name: each.event for each in BUILT_IN}
 
 
 class Fresh:
@@ -71,7 +71,7 @@ class Shop:
             "source": "test",
             **fields,
         }
-        return self.takes(_ADAPTERS[touchpoint].validate_python(data), after, touchpoint)
+        return self.takes(msgspec.convert(data, _CONTRACTS[touchpoint]), after, touchpoint)
 
     def takes(self, event: Event, after: Millis, touchpoint: str) -> list[Candidate]:
         """A ready event, as a task takes it: timers that are due before it ring first."""
@@ -81,7 +81,11 @@ class Shop:
         arrival = Arrival(event, at, touchpoint, f"touchpoints.{touchpoint}", self._events, b"c:ana", at)
         if fold(self.row, arrival, self._stream_time, LATENESS) != "applied":
             return []
-        found = list(families.observe(self.row, arrival, self.circumstances))
+        found = [
+            candidate
+            for react in families.reactions(type(arrival.event))
+            for candidate in react(self.row, arrival, self.circumstances)
+        ]
         self.proposed += found
         return found
 

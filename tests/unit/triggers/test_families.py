@@ -1,5 +1,6 @@
 """Who is asked, and that asking costs next to nothing."""
 
+from schemas.action import moment
 from schemas.customer import Held
 from schemas.event import Event
 from streams.triggers import families
@@ -24,9 +25,7 @@ def test_every_family_is_named_as_its_timers_and_triggers_begin() -> None:
 
 def test_a_shop_s_own_event_a_timer_and_a_held_trigger_of_no_family_say_nothing() -> None:
     shop = Shop()
-    own = LoyaltyScanned.model_validate(
-        {"event_id": "x", "type": "scan", "event_time": "2023-11-14T22:13:20Z", "source": "till"}
-    )
+    own = LoyaltyScanned(event_id="x", event_time=moment(START), source="till")
     assert shop.takes(own, 0, "web") == []
     assert list(families.ring(shop.row, "removed:rest", START, shop.circumstances)) == []
     held = Held("removed.trigger", "cart:k", "paused", START, START + MINUTE, "d")
