@@ -1,5 +1,6 @@
 """The transaction of a batch: everything it says, its rows and its progress become visible together or never."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -82,9 +83,13 @@ class Transaction:
         )
 
     def close(self) -> None:
-        """Drop what is queued. An open transaction is aborted by the next owner's `open`, or by its timeout."""
+        """Drop what is queued. An open transaction is aborted by the next owner's `open`, or by its timeout.
+
+        A producer that was fenced while it committed has nothing left to close, and says so.
+        """
         self._producer.purge()
-        self._producer.close()
+        with contextlib.suppress(KafkaException):
+            self._producer.close()
 
     def _call(self, method: Any, *arguments: float) -> None:
         try:
