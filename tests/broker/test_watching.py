@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 import pytest
 import typer
 from confluent_kafka import Producer
@@ -17,6 +18,7 @@ from schemas.action import Action, Bilingual, BusinessKey, Content, moment, to_k
 from schemas.customer import Customer, Identity, Order, OrderItem, Purchases, pack
 from schemas.dead_letter import DeadLetter, Origin, ReasonCode
 from schemas.decision import Condition, Decision, GateOutcome
+from schemas.event import Event
 from schemas.topics import DEAD_LETTERS, REFERENCE, changelog
 from streams.cli import actions, dlq, explain, tail
 from streams.engine.commit import OutputRecord
@@ -303,6 +305,5 @@ def test_an_unknown_reason_is_nonsense(shop: Shop) -> None:
 
 
 def _understands_everything(_: object, value: bytes) -> Any:
-    from schemas.event import Event
-
-    return Event.from_json(value)
+    said = json.loads(value)
+    return msgspec.convert({name: said[name] for name in Event.__struct_fields__ if name in said}, Event)
