@@ -139,7 +139,7 @@ class LearnerService(Service):
         return newest
 
     async def _read_on(self, consumer: AIOKafkaConsumer, kept: dict[int, int]) -> dict[int, int]:
-        """Read on where the snapshots stand; the offsets. Lost examples are lost lessons, so say it and go on."""
+        """Read on where the snapshots stand; those offsets. Lost examples are lost lessons, so say it and go on."""
         partitions = [TopicPartition(EXAMPLES, number) for number in range(self._settings.partitions)]
         beginnings, ends = (
             await consumer.beginning_offsets(partitions),
@@ -154,7 +154,8 @@ class LearnerService(Service):
                 where = {"partition": number, "next": offset, "begins": beginning, "ends": end}
                 log.error("examples were lost to retention, or their topic was made anew", extra=where)
                 offset = beginning
-            offsets[number] = offset
+            if number in kept:
+                offsets[number] = offset
             consumer.seek(partition, offset)
         return offsets
 
