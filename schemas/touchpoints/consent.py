@@ -23,4 +23,5 @@ class ConsentChanged(Event):
 
 ConsentEvent = ConsentChanged
 
-TOUCHPOINT = Touchpoint(name="consent", event=ConsentEvent, allowed_lateness_ms=7 * 86_400_000)
+TOUCHPOINT = Touchpoint(name="consent", event=ConsentEvent, allowed_lateness_ms=366 * 86_400_000)
+"""What a customer said of consent is heard however late it is told: the latest word counts, and there are few."""

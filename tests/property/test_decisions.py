@@ -13,8 +13,9 @@ from schemas.event import Arrival, Millis, to_millis
 from schemas.touchpoints.consent import ConsentChanged
 from schemas.touchpoints.messages import MessageFeedback
 from streams.decisions.effects import Effects
-from tests.simulation.driver import Entry, Task, merged, run
+from tests.simulation.driver import Change, Entry, Task, merged, run
 from tests.simulation.logs import DAY, FEEDBACK, HAPPENINGS, WELCOMES, log_of, with_feedback
+from tests.unit.customers.builders import LATENESS
 from tests.unit.decisions.builders import circumstances
 
 CAP = 1
@@ -45,9 +46,14 @@ class Said:
 
     def __init__(self) -> None:
         self.words = defaultdict[tuple[str, str, str | None], list[tuple[Millis, bool]]](list)
+        self.stream_time = 0
 
     def hear(self, entry: Entry) -> None:
-        if not isinstance(entry, Arrival):
+        """A late event says nothing."""
+        if isinstance(entry, Change):
+            return
+        self.stream_time = max(self.stream_time, entry.at)
+        if not isinstance(entry, Arrival) or entry.at < self.stream_time - LATENESS[entry.touchpoint]:
             return
         event, who = entry.event, entry.key.decode()
         if isinstance(event, ConsentChanged):
