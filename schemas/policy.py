@@ -53,7 +53,7 @@ class Contacts(Section):
     """Marketing contacts in any `cap_window`; well below what the ledger remembers (MAX_CONTACTS)."""
     cap_window: Duration = Field(default=7 * 86_400_000, gt=0)
     held_retry: Duration = Field(default=60_000, ge=1_000)
-    """How long a paused or feed-stale candidate waits before it is looked at again."""
+    """How long a candidate that is paused, feed-stale or in a storm waits before it is looked at again."""
     late_item_retry: Duration = Field(default=3_600_000, ge=1_000)
     """The same for marketing that waits while an item is late: deliveries change by the hour."""
     default_locale: str = Field(default="es", min_length=2, max_length=35)
@@ -130,6 +130,21 @@ class Feeds(Section):
     """Events of a touchpoint before anything is said of its quiet."""
 
 
+class Storms(Section):
+    """When a trigger fires so much that it is held until a person releases it (streams/triggers/storms.py)."""
+
+    window: Duration = Field(default=_HOUR, ge=1_000)
+    """Firings are counted by windows of this length, in event time."""
+    limit: int = Field(default=100_000, ge=1)
+    """So many firings of one trigger in a window, over the whole deployment, are a storm whatever is usual."""
+    factor: float = Field(default=10.0, ge=1, le=1_000_000, allow_inf_nan=False)
+    """And so are more than this multiple of what it usually fires in a window."""
+    min_history: int = Field(default=24, ge=1, le=100_000)
+    """Completed windows since its first firing before `factor` says anything."""
+    min_count: int = Field(default=500, ge=1)
+    """Fewer firings than this in a window, over the whole deployment, are no storm by `factor`."""
+
+
 class Policy(Section):
     """Everything."""
 
@@ -140,3 +155,4 @@ class Policy(Section):
     churn_risk: ChurnRisk = ChurnRisk()
     post_purchase: PostPurchase = PostPurchase()
     feeds: Feeds = Feeds()
+    storms: Storms = Storms()

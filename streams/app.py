@@ -41,6 +41,7 @@ from streams.metrics import Metrics, Tally
 from streams.settings import Settings
 from streams.triggers.circumstances import Circumstances
 from streams.triggers.feeds import FeedTracker
+from streams.triggers.storms import StormTracker
 
 AGENT_SECONDS = 10.0
 
@@ -154,6 +155,8 @@ def _new_task(number: int, known: tuple[Touchpoint, ...], surroundings: Surround
         allowed_lateness_ms={touchpoint.name: touchpoint.allowed_lateness_ms for touchpoint in known},
         paused=versions.paused,
         reference_version=versions.reference_version,
+        released=versions.released,
+        storms=StormTracker(versions.policy.storms, settings.partitions),
     )
     store, tally = Store(settings.hot_rows), Tally(surroundings.metrics)
     return Task(number, TaskState(number, settings.partitions, store, circumstances, tally), surroundings)

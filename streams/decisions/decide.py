@@ -47,6 +47,7 @@ def decide(
             decision = record.decided(row, asked, now, circumstances, "fired", fired.reason_code)
             effects.decisions.append(decision)
             effects.actions.append(emit(row, fired, decision, now, circumstances))
+            circumstances.storms.note(fired.trigger, now, circumstances.reference_version)
     if held is None:
         labels.expect(row, asked.candidate, decision.decision_id, now)
 

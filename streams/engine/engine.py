@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -58,6 +59,7 @@ class Engine(Service):
         self._jobs: dict[int, asyncio.Task[None]] = {}
         self._draining = False
         self._moves_counted = 0
+        self._stormy: set[str] = set()
         self._has_frozen = False
         self._registry = registry
         self._watchdog = Watchdog(
@@ -163,6 +165,7 @@ class Engine(Service):
             self._source.dropped.clear()
             for number, task in self.tasks.items():
                 self._gauge_task(str(number), task)
+            self._gauge_storms()
 
     def _gauge_task(self, number: str, task: Task) -> None:
         metrics, state = self._metrics, task.state
@@ -179,6 +182,13 @@ class Engine(Service):
                 metrics.lag_records.labels(topic, number).set(behind)
             touchpoint = topic.removeprefix("touchpoints.")
             metrics.feed_stale.labels(touchpoint, number).set(state.feeds.is_stale(touchpoint))
+
+    def _gauge_storms(self) -> None:
+        """In how many tasks each trigger is held; 0 too, for one that was held before."""
+        held = Counter(trigger for task in self.tasks.values() for trigger in task.held_triggers)
+        self._stormy |= held.keys()
+        for trigger in self._stormy:
+            self._metrics.storm_held.labels(trigger).set(held[trigger])
 
 
 def _freeze() -> None:

@@ -38,7 +38,11 @@ class Journal:
         if row.policy_version != given.policy_version:
             self._changed["policy_version"] = given.policy_version
         if row.reference_version != given.reference_version:
-            self._changed |= {"reference_version": given.reference_version, "paused": sorted(given.paused)}
+            self._changed |= {
+                "reference_version": given.reference_version,
+                "paused": sorted(given.paused),
+                "released": dict(given.released),
+            }
         if row.model_versions != self._model_versions:
             self._changed["model_versions"] = self._model_versions
 

@@ -20,11 +20,12 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 
 PAUSE_PREFIX = "pause/"
+RELEASE_PREFIX = "release/"
 ALL_TRIGGERS = "*"
 
 
 class Reference(Follower):
-    """Keeps `Versions` at the newest reference data: at present, which triggers are paused.
+    """Keeps `Versions` at the newest reference data: which triggers are paused, and whose storms were released.
 
     A record's key is `kind/id`; a tombstone takes it back. The version is the offset behind the last record that
     decisions depend on. A deployment's record is for its workers alone: they must agree with it.
@@ -55,19 +56,31 @@ class Reference(Follower):
         return differences
 
     def take(self, key: bytes, value: bytes | None, offset: int) -> None:
-        """Note a pause or its end. Raises DeploymentDiffers when the deployment was changed under this worker."""
+        """Note a pause, its end, or a release.
+
+        Raises DeploymentDiffers when the deployment was changed under this worker.
+        """
         if key.startswith(DEPLOYMENT_PREFIX.encode()):
             if key == f"{DEPLOYMENT_PREFIX}{self._settings.app_id}".encode():
                 self._note_deployment(value)
             return
         self._versions.reference_version = offset + 1
         kind, _, trigger = key.decode(errors="replace").partition("/")
-        if f"{kind}/" != PAUSE_PREFIX:
+        if f"{kind}/" == PAUSE_PREFIX:
+            self._note_pause(trigger, is_paused=value is not None)
+        elif f"{kind}/" == RELEASE_PREFIX:
+            self._note_release(trigger, offset + 1 if value is not None else 0)
+        else:
             log.warning("reference: a record of unknown kind %r at offset %d is left aside", kind, offset)
-            return
+
+    def _note_pause(self, trigger: str, *, is_paused: bool) -> None:
         paused = self._versions.paused
-        self._versions.paused = paused | {trigger} if value is not None else paused - {trigger}
-        self._metrics.paused.labels(trigger).set(value is not None)
+        self._versions.paused = paused | {trigger} if is_paused else paused - {trigger}
+        self._metrics.paused.labels(trigger).set(is_paused)
+
+    def _note_release(self, trigger: str, version: int) -> None:
+        """A new dict, for tasks hold the one that they decide with."""
+        self._versions.released = {**self._versions.released, trigger: version}
 
     def _note_deployment(self, value: bytes | None) -> None:
         """Touchpoints that others add are no reason to end: new workers take over from this one bit by bit."""

@@ -17,6 +17,7 @@ from streams.engine.task_row import TaskRow
 from streams.metrics import Tally
 from streams.triggers.circumstances import Circumstances
 from streams.triggers.feeds import FeedHistory, FeedTracker
+from streams.triggers.storms import StormHistory, StormTracker
 
 RINGS = 500
 """Timers fired before other tasks get their turn."""
@@ -51,8 +52,10 @@ class TaskState:
         self.offsets = dict(row.offsets)
         self.stream_time = row.stream_time
         self.timer_clock = row.timer_clock
-        history = _decode_history(row.feeds) if row.feeds else None
-        self.circumstances.feeds = FeedTracker(self.circumstances.policy.feeds, history)
+        given, policy = self.circumstances, self.circumstances.policy
+        given.feeds = FeedTracker(policy.feeds, _decode_feeds(row.feeds) if row.feeds else None)
+        storms = _decode_storms(row.storms) if row.storms else None
+        given.storms = StormTracker(policy.storms, self.partitions, storms)
 
     def task_row(self) -> TaskRow:
         """Where the task stands now."""
@@ -64,7 +67,8 @@ class TaskState:
             policy_version=self.circumstances.policy_version,
             reference_version=self.circumstances.reference_version,
             model_versions=versions,
-            feeds=_encode_history(self.feeds.history),
+            feeds=_encode(self.feeds.history),
+            storms=_encode(self.circumstances.storms.history),
         )
 
     @property
@@ -229,8 +233,9 @@ class TaskState:
         batch.current = outer
 
 
-_encode_history = msgspec.msgpack.Encoder().encode
-_decode_history = msgspec.msgpack.Decoder(FeedHistory).decode
+_encode = msgspec.msgpack.Encoder().encode
+_decode_feeds = msgspec.msgpack.Decoder(FeedHistory).decode
+_decode_storms = msgspec.msgpack.Decoder(StormHistory).decode
 
 _POISON = (
     "its processing failed through a fault of this program, or its customer's row would outgrow a record"

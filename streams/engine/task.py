@@ -115,6 +115,11 @@ class Task:
         """How far the task has committed."""
         return self._changelog.task_row
 
+    @property
+    def held_triggers(self) -> list[str]:
+        """The triggers that are in a storm, but for those whose release the task takes over with its next batch."""
+        return self.state.circumstances.storms.held(self._with.versions.released)
+
     def stop(self) -> None:
         """Finish the batch under way and close."""
         self._stopping = True

@@ -13,7 +13,8 @@ TASK_ROW_VERSION = 1
 class TaskRow(msgspec.Struct, array_like=True):
     """Where a task stands. `offsets` are the next input offsets by topic; times in ms.
 
-    `feeds` is the packed state of the feed tracker; the versions are those that the last batch was decided with.
+    `feeds` and `storms` are the packed states of the task's trackers; the versions are those that the last batch
+    was decided with.
     """
 
     version: int = TASK_ROW_VERSION
@@ -24,6 +25,7 @@ class TaskRow(msgspec.Struct, array_like=True):
     reference_version: int = 0
     model_versions: dict[str, int] = {}
     feeds: bytes = b""
+    storms: bytes = b""
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -15,6 +15,7 @@ class Versions:
         self.policy_version = policy_version
         self.scorers: dict[str, Scorer] = dict(scorers)
         self.paused: frozenset[str] = frozenset()
+        self.released: dict[str, int] = {}
         self.reference_version = 0
 
     def has_reached(self, model_versions: Mapping[str, int]) -> bool:
@@ -34,10 +35,10 @@ class Versions:
             circumstances.policy, circumstances.policy_version = self.policy, self.policy_version
             changes["policy_version"] = self.policy_version
         if circumstances.reference_version != self.reference_version:
-            circumstances.paused = self.paused
+            circumstances.paused, circumstances.released = self.paused, self.released
             circumstances.reference_version = self.reference_version
             changes["reference_version"] = self.reference_version
-            changes["paused"] = sorted(self.paused)
+            changes |= {"paused": sorted(self.paused), "released": self.released}
         newer = {
             name: scorer
             for name, scorer in self.scorers.items()

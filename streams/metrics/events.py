@@ -79,13 +79,19 @@ class EventMetrics:
             "deferred_total",
             "trigger reason",
             "Candidates that a gate put off.",
-            "With reason feed_stale: mend the feed. With reason paused: `pulpero actions resume`.",
+            "With reason feed_stale: mend the feed. Paused: `pulpero actions resume`. Storm: see storm_held.",
         )
         self.paused = has.gauge(
             "paused",
             "trigger",
             "1 while a person has paused the trigger (`*`: all of them).",
             "`pulpero actions resume --trigger T` when the cause is gone.",
+        )
+        self.storm_held = has.gauge(
+            "storm_held",
+            "trigger",
+            "Tasks of this worker that hold the trigger because it fires far more than usual.",
+            "See `pulpero tail decisions` for why it fires; then `pulpero actions resume --trigger T`.",
         )
         self.examples = has.counter(
             "examples_total",

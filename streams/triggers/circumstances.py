@@ -1,12 +1,13 @@
 """What a decision may know besides the customer's row: all of it recorded, none of it read from a clock."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from models.scorer import Scorer
 from schemas.event import Millis
-from schemas.policy import Policy
+from schemas.policy import Policy, Storms
+from streams.triggers.storms import StormTracker
 
 
 class Feeds(Protocol):
@@ -29,3 +30,7 @@ class Circumstances:
     paused: frozenset[str] = frozenset()
     """Triggers that a person has paused; `*` stands for all."""
     reference_version: int = 0
+    released: Mapping[str, int] = field(default_factory=dict)
+    """Triggers, families or `*` → the reference version at which a person last released their storms."""
+    storms: StormTracker = field(default_factory=lambda: StormTracker(Storms(), partitions=1))
+    """What each trigger of the task fires."""

@@ -21,7 +21,7 @@ from tests.faults.oracle_orders import DAY, Json, ms
 from tests.faults.oracle_triggers import Watch
 
 GRACE = 5_000
-LATENESS = {"web": 3_600_000, "orders": 7 * DAY, "messages": DAY, "consent": 7 * DAY}
+LATENESS = {"web": 3_600_000, "orders": 7 * DAY, "messages": DAY, "consent": 366 * DAY}
 _LEAVING_AFTER = 600_000
 _CLOCK = ("pulpero", b"clock.advanced")
 _BEGINNING = -1

@@ -9,11 +9,14 @@ from heapq import merge as merge_sorted
 from itertools import cycle
 from typing import NamedTuple
 
+import msgspec
+
 from schemas.customer import Customer, pack, unpack
 from schemas.event import Arrival, Millis
 from streams.decisions.advance import ring, take
 from streams.decisions.effects import Effects
 from streams.triggers.circumstances import Circumstances
+from streams.triggers.storms import StormHistory, StormTracker
 
 
 class Tick(NamedTuple):
@@ -45,10 +48,11 @@ class Stale:
 
 @dataclass
 class Task:
-    """What is committed: rows as bytes, the next entry, both clocks, what is in force, outputs by batch."""
+    """What is committed: rows and storms as bytes, the next entry, both clocks, what is in force, outputs by batch."""
 
     circumstances: Circumstances
     rows: dict[bytes, bytes] = field(default_factory=dict)
+    storms: bytes = msgspec.msgpack.encode(StormHistory())
     position: int = 0
     stream_time: Millis = 0
     clock: Millis = 0
@@ -158,11 +162,14 @@ def _ring(batch: Batch, due: Millis, key: bytes, timer_id: str) -> None:
 
 def _open(task: Task) -> Batch:
     rows = {key: unpack(packed) for key, packed in task.rows.items()}
-    return Batch(task.circumstances, rows, task.stream_time, task.clock)
+    history = msgspec.msgpack.decode(task.storms, type=StormHistory)
+    storms = StormTracker(task.circumstances.policy.storms, 1, history)
+    return Batch(replace(task.circumstances, storms=storms), rows, task.stream_time, task.clock)
 
 
 def _commit(task: Task, batch: Batch, taken: int) -> None:
     task.rows = {key: pack(row) for key, row in batch.rows.items()}
     task.circumstances, task.stream_time, task.clock = batch.circumstances, batch.stream_time, batch.clock
+    task.storms = msgspec.msgpack.encode(batch.circumstances.storms.history)
     task.position += taken
     task.outputs.append(batch.effects)

@@ -1,8 +1,9 @@
 """The gates, in the order in which a candidate meets them.
 
 First what can only end a candidate or take something from it (nothing forbidden or expired is ever held),
-then what makes it wait, and the cap last: it is reserved by the emission that follows it at once, so no
-candidate that waits holds a place.
+then what makes it wait, then the cap: it is reserved by the emission that follows it at once, so no
+candidate that waits holds a place. Last the storm breaker, for it counts what goes out: what the cap ends is
+neither a storm nor has it to wait for the end of one.
 """
 
 from functools import cache
@@ -21,6 +22,7 @@ from streams.decisions.gates import (
     late_item,
     paused,
     profiling,
+    storm,
     unsaid,
 )
 from streams.decisions.gates.verdict import Defer, Gate, Pass, Suppress, Verdict
@@ -37,6 +39,7 @@ GATES: tuple[tuple[str, Gate], ...] = (
     ("feed_stale", feed_stale.ask),
     ("late_item", late_item.ask),
     ("cap", cap.ask),
+    ("storm", storm.ask),
 )
 
 __all__ = ["GATES", "Asked", "Defer", "Gate", "Pass", "Suppress", "Verdict", "ask_all"]

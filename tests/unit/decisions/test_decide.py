@@ -6,10 +6,12 @@ from schemas.action import Action, BusinessKey, moment
 from schemas.customer import MAX_HELD, Customer, Identity
 from schemas.decision import Condition
 from schemas.event import Millis
+from schemas.policy import Storms
 from streams.decisions.decide import decide
 from streams.decisions.effects import Effects
 from streams.triggers.candidate import Candidate
 from streams.triggers.circumstances import Circumstances
+from streams.triggers.storms import StormTracker
 from tests.unit.decisions.builders import (
     AT,
     DAY,
@@ -247,3 +249,51 @@ def test_a_wait_whose_reason_changes_keeps_its_age() -> None:
     (changed,) = row.held
     assert (changed.reason, changed.since) == ("feed_stale", AT)
     assert changed.decision_id == effects.decisions[0].decision_id != held.decision_id
+
+
+def test_the_firing_that_reaches_the_limit_goes_out_and_what_follows_is_held_with_a_record() -> None:
+    given = replace(circumstances(), storms=StormTracker(Storms(limit=2), 1), reference_version=6)
+    rows = [customer("marketing") for _ in range(4)]
+    for nth, row in enumerate(rows):
+        row.key = f"c:{nth}"
+
+    told = [decided(row, candidate(), AT, given) for row in rows]
+
+    assert [len(each.actions) for each in told] == [1, 1, 0, 0]
+    assert [each.decisions[0].reason_code for each in told] == ["cart_left", "cart_left", "storm", "storm"]
+    assert told[2].decisions[0].outcome == "deferred"
+    assert told[2].decisions[0].gates[-1].gate == "storm"
+    assert [held.reason for held in rows[2].held] == ["storm"]
+    assert given.storms.history.triggers["abandonment.cart"].held_version == 6
+
+
+def test_only_what_goes_out_is_counted() -> None:
+    given = replace(circumstances(paused="*"), storms=StormTracker(Storms(limit=1), 1))
+    decided(customer("marketing"), candidate(), AT, given)
+    decided(customer(), candidate(), AT, given)
+    assert given.storms.history.triggers == {}
+
+
+def test_what_a_storm_holds_says_so_once_and_ends_with_its_expiry_or_goes_out_when_a_person_releases_it() -> (
+    None
+):
+    given = replace(circumstances(), storms=StormTracker(Storms(limit=1), 1), reference_version=6)
+    decided(customer("marketing"), candidate(), AT, given)
+    row, effects = customer("marketing"), Effects()
+    row.key = "c:2"
+    decide(row, candidate(expires_at=AT + HOUR), AT, given, effects)
+    held = row.held.pop()
+
+    decide(row, candidate(expires_at=AT + HOUR), AT + MINUTE, given, effects, held)
+    assert [each.outcome for each in effects.decisions] == ["deferred"]
+    assert row.held == [held]
+
+    row.held.clear()
+    decide(row, candidate(expires_at=AT + HOUR), AT + HOUR, given, effects, held)
+    assert [each.reason_code for each in effects.decisions] == ["storm", "expired"]
+    assert effects.actions == []
+
+    given.released = {"*": 7}
+    decide(row, candidate(), AT + 2 * MINUTE, given, effects, held)
+    assert [each.outcome for each in effects.decisions] == ["deferred", "suppressed", "fired"]
+    assert len(effects.actions) == 1

@@ -4,6 +4,7 @@ import pytest
 
 from schemas.customer import Order, OrderItem, Permission
 from schemas.decision import Condition
+from schemas.policy import Storms
 from streams.decisions.gates import (
     GATES,
     Defer,
@@ -18,9 +19,11 @@ from streams.decisions.gates import (
     late_item,
     paused,
     profiling,
+    storm,
     unsaid,
 )
 from streams.decisions.ids import action_id
+from streams.triggers.storms import StormTracker
 from tests.unit.decisions.builders import (
     AT,
     DAY,
@@ -33,7 +36,18 @@ from tests.unit.decisions.builders import (
     scored,
 )
 
-ORDER = ["profiling", "conditions", "consent", "expiry", "unsaid", "paused", "feed_stale", "late_item", "cap"]
+ORDER = [
+    "profiling",
+    "conditions",
+    "consent",
+    "expiry",
+    "unsaid",
+    "paused",
+    "feed_stale",
+    "late_item",
+    "cap",
+    "storm",
+]
 
 
 def test_profiling_withholds_the_score_without_consent() -> None:
@@ -175,6 +189,27 @@ def test_service_is_never_capped_and_takes_no_place(category: str) -> None:
 
     assert cap.ask(row, candidate(category=category), AT, none) == Pass(candidate(category=category))
     assert cap.ask(row, candidate(), AT, circumstances(contacts={"cap": 1})) == Pass(candidate())
+
+
+@pytest.mark.parametrize("category", ["marketing", "service", "transactional"])
+def test_a_storm_defers_its_trigger_of_every_category_and_no_other(category: str) -> None:
+    stormy = circumstances(contacts={"held_retry": "5m"})
+    stormy.storms = StormTracker(Storms(limit=1), partitions=1)
+    stormy.storms.note("abandonment.cart", AT, 3)
+
+    held, other = candidate(category=category), candidate(trigger="abandonment.browse")
+    assert storm.ask(customer(), held, AT, stormy) == Defer("storm", AT + 5 * MINUTE)
+    assert storm.ask(customer(), other, AT, stormy) == Pass(other)
+    stormy.released = {"abandonment": 4}
+    assert storm.ask(customer(), held, AT, stormy) == Pass(held)
+
+
+def test_what_the_cap_ends_does_not_wait_for_the_end_of_a_storm() -> None:
+    stormy = circumstances(contacts={"cap": 0})
+    stormy.storms = StormTracker(Storms(limit=1), partitions=1)
+    stormy.storms.note("abandonment.cart", AT, 3)
+
+    assert ask_all(customer("marketing"), candidate(), AT, stormy).verdict == Suppress("cap_reached")
 
 
 def test_the_gates_are_asked_in_their_order_and_every_answer_is_kept() -> None:

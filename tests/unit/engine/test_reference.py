@@ -111,7 +111,7 @@ def test_other_deployments_are_none_of_its_business(follows: Follows) -> None:
     follows.take(b"deployment/demo", REPLAYED.to_json(), 8)
 
 
-def test_decisions_depend_on_pauses_alone(follows: Follows) -> None:
+def test_decisions_depend_on_pauses_and_releases_alone(follows: Follows) -> None:
     follows.take(b"pause/churn_risk", b"{}", 3)
     follows.take(KEY, OURS.to_json(), 4)
     assert follows.versions.paused == {"churn_risk"}
@@ -119,3 +119,12 @@ def test_decisions_depend_on_pauses_alone(follows: Follows) -> None:
     follows.take(b"pause/churn_risk", None, 9)
     assert follows.versions.paused == frozenset()
     assert follows.versions.reference_version == 10
+    follows.take(b"release/churn_risk", b"{}", 11)
+    follows.take(b"release/*", b"{}", 12)
+    before = follows.versions.released
+    assert before == {"churn_risk": 12, "*": 13}
+    assert follows.versions.reference_version == 13
+    follows.take(b"release/*", b"{}", 20)
+    assert follows.versions.released == {"churn_risk": 12, "*": 21}
+    assert before == {"churn_risk": 12, "*": 13}
+    assert follows.versions.paused == frozenset()

@@ -6,19 +6,22 @@ from aiokafka.partitioner import DefaultPartitioner
 from prometheus_client import CollectorRegistry
 
 from schemas.event import Arrival, Millis
-from schemas.policy import Policy
+from schemas.policy import Policy, Storms
 from schemas.touchpoints import BUILT_IN
 from schemas.touchpoints.web import WebCustom
 from streams.decisions import advance
 from streams.engine.batch import Batch
 from streams.engine.inbox import Tick
+from streams.engine.journal import Journal
 from streams.engine.outputs import Outputs
 from streams.engine.partitions import partition_of
 from streams.engine.state import RINGS, TaskState
 from streams.engine.store import Store
+from streams.engine.task_row import TaskRow, pack_task_row, unpack_task_row
 from streams.metrics import Metrics, Tally
 from streams.triggers.circumstances import Circumstances
 from streams.triggers.feeds import FeedTracker
+from streams.triggers.storms import StormTracker
 
 AT: Millis = 1_700_000_000_000
 POLICY = Policy(version="t")
@@ -174,3 +177,35 @@ def test_what_was_not_committed_is_forgotten() -> None:
 def test_the_partition_is_that_of_the_default_partitioner(key: bytes) -> None:
     every = list(range(12))
     assert partition_of(key, 12) == DefaultPartitioner()(key, every, every)
+
+
+def test_a_storm_is_held_from_one_task_row_to_the_next_and_a_row_of_earlier_code_knows_none() -> None:
+    state = _state()
+    state.load(TaskRow())
+    state.circumstances.storms = StormTracker(Storms(limit=1), 1)
+    state.circumstances.storms.note("churn_risk", AT, 4)
+    row = unpack_task_row(pack_task_row(state.task_row()))
+    other = _state()
+    other.load(row)
+    assert other.circumstances.storms.held({}) == ["churn_risk"]
+    assert other.task_row() == row
+    assert other.circumstances.storms.held({"churn_risk": 5}) == []
+    earlier = msgspec.msgpack.encode(msgspec.msgpack.decode(pack_task_row(row))[:-1])
+    other.load(unpack_task_row(earlier))
+    assert other.circumstances.storms.history.triggers == {}
+
+
+def test_a_task_that_opens_with_newer_releases_writes_them_into_its_journal() -> None:
+    state = _state()
+    state.circumstances.reference_version = 5
+    state.circumstances.paused = frozenset({"churn_risk"})
+    state.circumstances.released = {"abandonment": 5}
+    journal = Journal(state)
+    journal.open(TaskRow(policy_version="t", reference_version=3))
+    journal.note({})
+    told = journal.record(Batch([]))
+    assert told is not None
+    assert told["released"] == {"abandonment": 5}
+    assert (told["reference_version"], told["paused"]) == (5, ["churn_risk"])
+    journal.open(state.task_row())
+    assert journal.record(Batch([])) is None

@@ -36,13 +36,15 @@ def test_what_changes_is_taken_over_once_and_told_for_the_journal() -> None:
     versions = _known(1)
     given = _given(versions)
     versions.scorers["cart"] = Model(2)
-    versions.paused, versions.reference_version = frozenset({"churn_risk"}), 9
+    versions.paused, versions.released = frozenset({"churn_risk"}), {"abandonment": 9}
+    versions.reference_version = 9
     assert versions.apply(given) == {
         "reference_version": 9,
         "paused": ["churn_risk"],
+        "released": {"abandonment": 9},
         "model_versions": {"cart": 2},
     }
-    assert given.scorers["cart"].version == 2
+    assert (given.scorers["cart"].version, given.released) == (2, {"abandonment": 9})
     assert versions.apply(given) == {}
 
 
