@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 
 from schemas.action import moment
-from schemas.event import Millis, to_millis
+from schemas.event import Millis, check_moment, to_millis
 
 _HEADER = ("pulpero", b"clock.advanced")
 
@@ -35,4 +35,6 @@ def is_clock(headers: Collection[tuple[str, bytes | None]] | None) -> bool:
 
 def decode_clock(value: bytes) -> Millis:
     """The moment that a `clock.advanced` record says. Raises ValueError for anything else."""
-    return to_millis(_decode(value).event_time)
+    event_time = _decode(value).event_time
+    check_moment(event_time)
+    return to_millis(event_time)

@@ -6,12 +6,14 @@ coarsened in place, by pattern and not by parsing, because the bytes may not be 
 
 import re
 from ipaddress import IPv6Address
+from itertools import count
 from typing import Any, Literal
 
 _ADDRESSES = frozenset({"ip", "ips", "ipv", "ipaddress", "ipaddr", "geoip", "remoteaddr", "forwardedfor"})
 _COORDINATES = frozenset(
     {"latitude", "longitude", "lat", "lon", "lng", "long", "coordinates", "coords", "latlng", "latlon", "geo"}
 )
+_MAX_DEPTH = 50
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
@@ -28,14 +30,21 @@ def location_kind(name: str) -> Literal["address", "coordinate"] | None:
     return "coordinate" if endings & _COORDINATES else None
 
 
-def without_locations(value: Any) -> Any:
-    """The JSON value without the members that are named like an address or a coordinate, at any depth."""
+def without_locations(value: Any, depth: int = _MAX_DEPTH) -> Any:
+    """The JSON value without the members that are named like an address or a coordinate, at any depth.
+
+    Raises ValueError for a value nested deeper than `depth`.
+    """
+    if not depth:
+        raise ValueError(f"nested deeper than {_MAX_DEPTH}")
     if isinstance(value, dict):
         return {
-            name: without_locations(member) for name, member in value.items() if location_kind(name) is None
+            name: without_locations(member, depth - 1)
+            for name, member in value.items()
+            if location_kind(name) is None
         }
     if isinstance(value, list):
-        return [without_locations(member) for member in value]
+        return [without_locations(member, depth - 1) for member in value]
     return value
 
 
@@ -46,12 +55,17 @@ def coarsened(original: bytes) -> bytes:
     coordinate. The rest stays byte for byte; the length may change. Doing it twice changes nothing more.
     """
     found = _IPV4.sub(rb"\g<1>0", original)
-    found = _IPV6.sub(_coarse_ipv6, found)
+    parsed = count()
+    found = _IPV6.sub(lambda match: _coarse_ipv6(match) if next(parsed) < _MAX_PARSED else b"::", found)
     found = _PAIR.sub(_coarse_numbers, found)
     found = _QUERY.sub(_coarse_numbers, found)
     return _coarse_members(found)
 
 
+_MAX_PARSED = 100
+"""So many IPv6 addresses of a record are cut to /48 with care, further ones wholly: parsing them takes long."""
+_MAX_LISTED = 50
+"""So many addresses in one member are looked at; the text of a longer list is emptied."""
 _NUMBER = re.compile(rb"-?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?")
 _IPV4 = re.compile(rb"(?<!\d)(\d{1,3}\.\d{1,3}\.\d{1,3}\.)\d{1,3}(?!\d)")
 _IPV6 = re.compile(
@@ -82,7 +96,9 @@ def _coarse_value(value: re.Match[bytes], address: bool) -> bytes:
     opening = value["open"] or value["escaped"] or b""
     text = value[0][len(opening) :]
     if address:
-        coarse = text if all(_is_coarse_address(part.strip()) for part in text.split(b",")) else b""
+        parts = text.split(b",")
+        is_coarse = len(parts) <= _MAX_LISTED and all(_is_coarse_address(part.strip()) for part in parts)
+        coarse = text if is_coarse else b""
         return opening + (coarse if opening else value[0])
     if re.fullmatch(rb"[\[\]\s,;\d.eE+-]*", text):
         return opening + _NUMBER.sub(_one_decimal, text)

@@ -17,6 +17,7 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 
 STOP_SECONDS = 15.0
+OPEN_LOOK_SECONDS = 0.2
 """A stop in order takes less than five; without a broker it may never end."""
 EXIT_SECONDS = 3.0
 
@@ -49,7 +50,7 @@ async def run(app: App, settings: Settings) -> int:
     followed = (app.reference, app.models)
     for each in followed:
         await each.start()
-    differences = await app.reference.agree()
+    differences = app.reference.agree()
     if differences:
         for difference in differences:
             log.critical(difference)
@@ -57,7 +58,7 @@ async def run(app: App, settings: Settings) -> int:
             await each.stop()
         endpoint.close()
         return 1
-    following = asyncio.gather(*(each.follow() for each in followed))
+    following = asyncio.gather(*(each.follow() for each in followed), _write_down_when_open(app))
     following.add_done_callback(lambda ended: _crash_if_failed(app, ended))
     await app.start()
     app.flow_control.resume()
@@ -83,6 +84,12 @@ async def run(app: App, settings: Settings) -> int:
     code = 0 if crash is None else 1
     _end_anyway(EXIT_SECONDS, code)
     return code
+
+
+async def _write_down_when_open(app: App) -> None:
+    while not app.engine.is_ready:
+        await asyncio.sleep(OPEN_LOOK_SECONDS)
+    await app.reference.write_down()
 
 
 def _end_anyway(seconds: float, code: int) -> None:

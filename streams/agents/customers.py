@@ -8,6 +8,9 @@ from streams.engine.work import Culprit, Due
 SLICE = 250
 """Items taken before other tasks get their turn."""
 
+RINGS_PER_BATCH = 5_000
+"""After a jump of time any number of timers may be due: so many go into one transaction."""
+
 
 def register(app: Any, channel: Any) -> None:
     """Attach the agent to the app. It answers every `Due`, always."""
@@ -25,10 +28,16 @@ def register(app: Any, channel: Any) -> None:
 
 
 async def take(due: Due) -> None:
-    """Advance the task by the batch; then, where it is caught up, by the wall clock."""
+    """Advance the task by the batch; then, where it is caught up, by the wall clock. Timers enough cut the batch."""
     state, batch = due.state, due.batch
     while not batch.is_done:
+        if len(batch.fired) >= RINGS_PER_BATCH:
+            batch.is_cut = True
+            return
         state.advance(batch, SLICE)
         await asyncio.sleep(0)
     while due.clock is not None and not state.advance_clock(due.clock, batch):
+        if len(batch.fired) >= RINGS_PER_BATCH:
+            batch.is_cut = True
+            return
         await asyncio.sleep(0)

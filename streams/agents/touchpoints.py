@@ -77,7 +77,7 @@ class TouchpointReader:
             return self._refuse(fetched, record, Rejected("unknown_type", "", _NO_CLOCK, None, None))
         try:
             at = decode_clock(record.value or b"")
-        except (ValueError, msgspec.MsgspecError) as invalid:
+        except (ValueError, msgspec.MsgspecError, RecursionError) as invalid:
             return self._refuse(
                 fetched, record, Rejected("invalid_value", "", f"clock: {invalid}", None, None)
             )

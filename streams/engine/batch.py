@@ -31,6 +31,17 @@ class Batch:
     fired: list[Millis] = field(default_factory=list)
     """Due times of the timers that fired, those apart that were set when already due."""
 
+    rung_since: int = 0
+    """Timers fired since the last item was done."""
+    is_cut: bool = False
+    """Enough timers fired for one transaction: the items that are left, and the timers due, come with the next."""
+
+    def leave(self) -> list[Item]:
+        """Give up the items that were not taken."""
+        left = self.items[self.done :]
+        del self.items[self.done :]
+        return left
+
     @property
     def is_done(self) -> bool:
         """All items are taken."""

@@ -45,6 +45,11 @@ class Intake:
             if len(items) == limit or not any(map(_wants_decoding, self.merge.inboxes.values())):
                 return items
 
+    def put_back(self, items: list[Item]) -> None:
+        """These were taken last, and are taken next."""
+        for item in reversed(items):
+            self.merge.inboxes[item.topic].decoded.appendleft(item)
+
     @property
     def is_held_up(self) -> bool:
         """Something could be taken, were it not for a topic whose records have not come."""

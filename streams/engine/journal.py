@@ -15,6 +15,9 @@ _UNKNOWN: _Head = (-BEGINNING_OF_TIME, "")
 _topic = attrgetter("topic")
 
 
+_NOT_THE_LOG_S = frozenset({"time_in_future", "poison", "row_too_large"})
+
+
 class Journal:
     """Collects such facts until a batch is written; its record goes into that batch's transaction.
 
@@ -56,7 +59,9 @@ class Journal:
 
         `order` is how the items were taken, as [topic, how many] in turn, where that is not the order of event
         time: a topic was passed that had nothing to give. The timer clock is a fact where the wall has moved
-        it past what events say: it decides what fires, now and when a later event sets a timer.
+        it past what events say: it decides what fires, now and when a later event sets a timer. `rings` timers
+        fired after the items of a batch that was cut, whatever the clock says. `refused` are the records, as
+        [topic, offset, reason], whose refusal the log alone does not explain: the wall clock's, a fault of ours.
         """
         facts, self._changed = self._changed, {}
         state = self._state
@@ -68,6 +73,15 @@ class Journal:
             facts["order"] = order
         if state.timer_clock > state.stream_time - state.circumstances.policy.time.grace and batch.rows:
             facts |= {"timer_clock_before": self._clock_before, "timer_clock": state.timer_clock}
+        if batch.is_cut and batch.rung_since:
+            facts["rings"] = batch.rung_since
+        refused = [
+            (letter.origin.topic, letter.origin.offset, letter.reason)
+            for letter in batch.letters
+            if letter.reason in _NOT_THE_LOG_S and letter.origin.topic in state.offsets
+        ]
+        if refused:
+            facts["refused"] = refused
         if not facts:
             return None
         return {"task": state.task, "began": self._began, "offsets": dict(state.offsets), **facts}

@@ -206,7 +206,7 @@ def _push(merge: ExampleMerge, partition: int, offset: int, value: bytes | None)
     """A record that is no example takes its place in the order as nothing: only a foreign writer makes one."""
     try:
         merge.push(partition, offset, _read(value or b""))
-    except msgspec.DecodeError:
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         log.warning("examples: not an example", extra={"partition": partition, "offset": offset})
 
 

@@ -42,18 +42,21 @@ class Reference(Follower):
         self._recorded: Deployment | None = None
         self._has_agreed = False
 
-    async def agree(self) -> list[str]:
-        """After `start`: one line for everything in which this worker differs from its deployment.
-
-        The first worker, or one that adds touchpoints, writes down what holds. Raises KafkaException.
-        """
+    def agree(self) -> list[str]:
+        """After `start`: one line for everything in which this worker differs from its deployment."""
         recorded = self._recorded
         differences = self._deployment.differences(recorded) if recorded is not None else []
-        if not differences and recorded != self._deployment:
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(None, write_deployment, self._settings, self._deployment)
         self._has_agreed = not differences
         return differences
+
+    async def write_down(self) -> None:
+        """The first worker, or one that adds touchpoints, says so when it works: one that never did binds nobody.
+
+        Raises KafkaException.
+        """
+        if self._recorded != self._deployment:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(None, write_deployment, self._settings, self._deployment)
 
     def take(self, key: bytes, value: bytes | None, offset: int) -> None:
         """Note a pause, its end, or a release.

@@ -100,6 +100,7 @@ class TaskState:
                 self._refuse(item, batch)
             self.offsets[item.topic] = item.offset + 1
             batch.done += 1
+            batch.rung_since = 0
         batch.current = None
 
     def advance_clock(self, to: Millis, batch: Batch) -> bool:
@@ -199,6 +200,7 @@ class TaskState:
             if row.timers:
                 self.store.schedule(key, min(row.timers.values()))
             batch.fired.append(due)
+            batch.rung_since += 1
         return True
 
     def _settle(self, key: bytes, row: Customer, batch: Batch) -> None:

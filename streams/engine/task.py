@@ -24,7 +24,7 @@ from schemas.example import ExamplesWatermark
 from streams.clock import SteadyClock, wall_millis
 from streams.engine.batch import Batch
 from streams.engine.changelog import Changelog
-from streams.engine.commit import Transaction
+from streams.engine.commit import OutputRecord, Transaction
 from streams.engine.inbox import BEGINNING_OF_TIME
 from streams.engine.intake import Intake
 from streams.engine.journal import Journal
@@ -232,6 +232,8 @@ class Task:
         self._enter("advance")
         self._journal.note(self._with.versions.apply(self.state.circumstances))
         await self._advance(batch, clock)
+        if batch.is_cut:
+            self._intake.put_back(batch.leave())
         self._promise_watermark(batch)
         if not batch.items and not batch.has_output:
             return False
@@ -274,7 +276,11 @@ class Task:
         self, transaction: Transaction, batch: Batch, journal: dict[str, object] | None, progress: TaskRow
     ) -> tuple[dict[bytes, bytes], int]:
         rows = self._with.outputs.pack(batch)
-        return rows, transaction.commit([*self._with.outputs.records(batch, rows, journal, progress)])
+        records: list[OutputRecord] = []
+        for record in self._with.outputs.records(batch, rows, journal, progress):
+            records.append(record)
+            self.since = monotonic()  # dead letters of hostile records take long to be made
+        return rows, transaction.commit(records)
 
     def _count(self, batch: Batch, visible_at: Millis, seconds: float) -> None:
         metrics, tally = self._with.metrics, self.state.tally

@@ -24,7 +24,7 @@ from schemas.touchpoints import load
 from streams.engine import admin
 from streams.engine.partitions import partition_of
 from streams.settings import Settings
-from tests.broker.reading import Reader, task_rows
+from tests.broker.reading import Reader, Record, read, task_rows
 
 ROOT = Path(__file__).parents[2]
 _COMMAND = Path(sys.executable).with_name("pulpero")
@@ -154,6 +154,10 @@ class Deployment:
     @property
     def bootstrap(self) -> str:
         return self.settings.bootstrap
+
+    def read(self, *names: str) -> list[Record]:
+        """All committed records of the topics."""
+        return read(self.bootstrap, *names)
 
     def create_topics(self) -> None:
         """Make every topic anew: what earlier tests wrote is gone."""

@@ -4,14 +4,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
 from schemas.topics import ACTIONS, DEAD_LETTERS, DECISIONS, EXAMPLES, JOURNAL, MODELS
+from schemas.touchpoints.touchpoint import Touchpoint
 from streams.engine.task_row import TASK_ROW_KEY, unpack_task_row
-from tests.broker.reading import Record, read
-from tests.broker.workers import Deployment
+from streams.settings import Settings
+from tests.broker.reading import Record
 from tests.faults.oracle import Expected, Input, Letter, Told
 from tests.faults.oracle_features import HORIZONS
 from tests.faults.oracle_labels import Lesson
@@ -21,10 +22,33 @@ from tests.faults.oracle_news import Said
 from tests.faults.oracle_orders import ms
 
 
+class Shop(Protocol):
+    """A deployment, on a real Kafka or on a simulated one."""
+
+    @property
+    def settings(self) -> Settings:
+        """How its workers are set."""
+        ...
+
+    @property
+    def touchpoints(self) -> tuple[Touchpoint, ...]:
+        """What it reads."""
+        ...
+
+    @property
+    def changelog(self) -> str:
+        """Its changelog's name."""
+        ...
+
+    def read(self, *names: str) -> list[Record]:
+        """All committed records of the topics."""
+        ...
+
+
 class Written:
     """All that a read-committed consumer finds of what the workers of the deployment have committed."""
 
-    def __init__(self, shop: Deployment) -> None:
+    def __init__(self, shop: Shop) -> None:
         (
             self.changelog,
             self.actions,
@@ -34,7 +58,7 @@ class Written:
             self._models,
             self._journal,
         ) = (
-            read(shop.bootstrap, topic)
+            shop.read(topic)
             for topic in (shop.changelog, ACTIONS, DECISIONS, DEAD_LETTERS, EXAMPLES, MODELS, JOURNAL)
         )
 
@@ -84,9 +108,9 @@ class Written:
         return Told(self.names, orders, versions, self.published)
 
 
-def inputs(shop: Deployment) -> list[Input]:
+def inputs(shop: Shop) -> list[Input]:
     """All records of the deployment's touchpoints."""
-    records = read(shop.bootstrap, *(each.topic for each in shop.touchpoints))
+    records = shop.read(*(each.topic for each in shop.touchpoints))
     return [Input(r.topic, r.partition, r.offset, r.key, r.value, r.headers) for r in records]
 
 

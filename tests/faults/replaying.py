@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
+from functools import cache
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -27,9 +28,10 @@ from streams.engine.work import Fetched
 from streams.metrics import Metrics, Tally
 from streams.triggers.circumstances import Circumstances
 from streams.triggers.feeds import FeedTracker
-from tests.broker.reading import Record, read, rows, task_rows
-from tests.broker.workers import Deployment
+from tests.broker.reading import Record, rows, task_rows
+from tests.faults.comparing import Shop
 
+FAR = 1 << 60
 Journal = Mapping[str, Any]
 _OUTPUTS = (ACTIONS, DECISIONS, EXAMPLES, DEAD_LETTERS)
 
@@ -61,11 +63,11 @@ def published(models: Iterable[Record]) -> dict[tuple[str, int], Scorer]:
     return scorers
 
 
-def assert_replays(shop: Deployment) -> None:
+def assert_replays(shop: Shop) -> None:
     """Log and journal, through the pure task, make every row and every output again: the same bytes."""
-    records = read(shop.bootstrap, *(each.topic for each in shop.touchpoints))
-    models, journal = read(shop.bootstrap, MODELS), read(shop.bootstrap, JOURNAL)
-    changelog, outputs = read(shop.bootstrap, shop.changelog), read(shop.bootstrap, *_OUTPUTS)
+    records = shop.read(*(each.topic for each in shop.touchpoints))
+    models, journal = shop.read(MODELS), shop.read(JOURNAL)
+    changelog, outputs = shop.read(shop.changelog), shop.read(*_OUTPUTS)
     for task, stands in task_rows(changelog).items():
         replay = Replay(shop, task, _of(records, task), models)
         replayed = replay.run([each.json for each in _of(journal, task)], stands.offsets)
@@ -118,13 +120,15 @@ def taken_in(log: Mapping[str, deque[Item]], told: Journal) -> list[Item]:
 class Replay:
     """One task of a deployment, replayed. `log` and `journal` are that task's own, in order."""
 
-    def __init__(self, shop: Deployment, task: int, log: Iterable[Record], models: Iterable[Record]) -> None:
+    def __init__(self, shop: Shop, task: int, log: Iterable[Record], models: Iterable[Record]) -> None:
         path = shop.settings.policy
         assert path is not None, "the fault tests' deployments have policies of their own"
         policy = load_policy(path.read_text())
         self._scorers = published(models)
         self._state = _state(task, shop, policy)
-        self._items = _decoded(shop, task, log, policy)
+        self._shop, self._task = shop, task
+        self._raw = {(each.topic, each.offset): each for each in log}
+        self._items = _decoded(shop, task, self._raw.values())
         self._outputs: dict[str, list[Output]] = {topic: [] for topic in _OUTPUTS}
 
     def run(self, journal: Iterable[Journal], ends: Mapping[str, int]) -> Replayed:
@@ -132,6 +136,7 @@ class Replay:
         for told in journal:
             self._take(in_time_order(self._items, told["began"]))
             self._change(told)
+            self._refuse(told)
             if "timer_clock_before" in told:
                 fired = self._ring(told["timer_clock_before"])
                 assert not fired, "a timer fired between two batches, and nobody wrote it down"
@@ -139,6 +144,8 @@ class Replay:
             assert {topic: self._state.offsets.get(topic, 0) for topic in told["offsets"]} == told["offsets"]
             if "timer_clock" in told:
                 self._ring(told["timer_clock"])
+            if "rings" in told:
+                self._ring_so_many(told["rings"])
         self._take(in_time_order(self._items, ends))
         return Replayed(dict(self._state.store.packed), self._outputs, self._state.task_row())
 
@@ -169,6 +176,23 @@ class Replay:
         self._write(batch)
         return len(batch.fired)
 
+    def _ring_so_many(self, count: int) -> None:
+        """A batch was cut: these timers fired, and the clock had not come there yet."""
+        batch = Batch([])
+        self._state._rings_left = count
+        assert not self._state._ring_until(FAR, batch)
+        self._write(batch)
+
+    def _refuse(self, told: Journal) -> None:
+        """What the wall clock or a fault refused then is refused again."""
+        for topic, offset, reason in told.get("refused", ()):
+            if reason != "time_in_future":
+                self._state.poison[topic, offset] = reason
+                continue
+            items = self._items[topic]
+            place = next(nth for nth, each in enumerate(items) if each.offset == offset)
+            items[place] = _read(self._shop, self._task, topic, [self._raw[topic, offset]], -FAR)[0]
+
     def _write(self, batch: Batch) -> None:
         outputs = Outputs("log", 1 << 20)
         rows = outputs.pack(batch)
@@ -186,7 +210,7 @@ def _as_read(record: OutputRecord) -> Output:
     return Output(record.topic, record.key, record.value, tuple(headers))
 
 
-def _state(task: int, shop: Deployment, policy: Policy) -> TaskState:
+def _state(task: int, shop: Shop, policy: Policy) -> TaskState:
     given = Circumstances(
         policy=policy,
         policy_version=policy_version(policy),
@@ -200,21 +224,30 @@ def _state(task: int, shop: Deployment, policy: Policy) -> TaskState:
     return state
 
 
-def _decoded(shop: Deployment, task: int, log: Iterable[Record], policy: Policy) -> dict[str, deque[Item]]:
-    known: dict[str, Touchpoint] = {each.topic: each for each in shop.touchpoints}
+def _decoded(shop: Shop, task: int, log: Iterable[Record]) -> dict[str, deque[Item]]:
+    """As it would be read without a wall clock: nothing is too far ahead."""
     items: dict[str, deque[Item]] = defaultdict(deque)
-    loop = asyncio.new_event_loop()
     for topic, records in groupby(sorted(log, key=lambda each: each[:3]), lambda each: each.topic):
-        raw = [RawRecord(*_raw(each)) for each in records]
-        reader = TouchpointReader(
-            known[topic],
-            shop.settings.max_record_bytes,
-            policy.time.max_ahead,
-            accepts_clock=shop.settings.time == "events",
-        )
-        items[topic].extend(reader.read(Fetched(topic, task, raw, frozenset(), loop.create_future())))
+        items[topic].extend(_read(shop, task, topic, records, FAR))
+    return items
+
+
+def _read(shop: Shop, task: int, topic: str, records: Iterable[Record], max_ahead: int) -> list[Item]:
+    touchpoint = next(each for each in shop.touchpoints if each.topic == topic)
+    reader = _reader(touchpoint, shop.settings.max_record_bytes, max_ahead, shop.settings.time == "events")
+    raw = [RawRecord(*_raw(each)) for each in records]
+    loop = asyncio.new_event_loop()
+    items = reader.read(Fetched(topic, task, raw, frozenset(), loop.create_future()))
     loop.close()
     return items
+
+
+@cache
+def _reader(
+    touchpoint: Touchpoint, max_bytes: int, max_ahead_ms: int, accepts_clock: bool
+) -> TouchpointReader:
+    """Making one takes longer than to replay a short log."""
+    return TouchpointReader(touchpoint, max_bytes, max_ahead_ms, accepts_clock)
 
 
 def _raw(record: Record) -> tuple[Any, ...]:

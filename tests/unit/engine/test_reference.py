@@ -41,7 +41,11 @@ def follows(monkeypatch: pytest.MonkeyPatch) -> Follows:
 def _agree(follows: Follows, *recorded: bytes | None) -> list[str]:
     for offset, value in enumerate(recorded):
         follows.take(KEY, value, offset)
-    return asyncio.run(follows.agree())
+    differences = follows.agree()
+    assert follows.written == [], "a worker that never worked binds nobody"
+    if not differences:
+        asyncio.run(follows.write_down())
+    return differences
 
 
 def test_a_deployment_is_read_as_it_was_written() -> None:
