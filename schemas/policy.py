@@ -3,10 +3,11 @@
 import re
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from schemas.event import Millis
 from schemas.touchpoints.consent import Channel
+from schemas.zones import is_zone
 
 _UNITS: dict[str, Millis] = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
@@ -18,6 +19,12 @@ def _duration(value: object) -> object:
     if found is None:
         raise ValueError("a duration is a number with a unit: 500ms, 5s, 45m, 2h, 30d")
     return int(found[1]) * _UNITS[found[2]]
+
+
+def _zone(name: str) -> str:
+    if not is_zone(name):
+        raise ValueError("there is no such time zone; one is named like Europe/Madrid")
+    return name
 
 
 Duration = Annotated[Millis, BeforeValidator(_duration)]
@@ -43,7 +50,7 @@ class Time(Section):
     """How far the timer clock stays behind stream time."""
     max_ahead: Duration = 600_000
     """An event further ahead of the wall clock is refused."""
-    default_zone: str = "UTC"
+    default_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
 
 
 class Contacts(Section):

@@ -60,6 +60,8 @@ def register(app: typer.Typer) -> None:
         """
         if headless and seconds is None:
             refuse("--headless goes on for ever: give it --seconds")
+        if report is not None and not report.parent.is_dir():
+            refuse(f"--report {report}: there is no folder {report.parent}")
         logs.configure(as_json=False)
         console = Console()
         # Whoever ends it, its processes are stopped and its folder is removed.

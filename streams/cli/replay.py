@@ -15,9 +15,12 @@ from rich.console import Console
 
 from schemas.event import Millis
 from schemas.policy import Duration
+from schemas.topics import REFERENCE
 from schemas.touchpoints.consent import Purpose
+from streams.cli.records import Reader
 from streams.cli.terminal import fail, kafka_settings, known_touchpoints, plain, read_settings, refuse
 from streams.clock import wall_millis
+from streams.engine.deployment import DEPLOYMENT_PREFIX, read_deployment
 from streams.local.adapters.adapter import NotReadable, Options
 from streams.local.adapters.jsonl import owners
 from streams.local.replay import Progress, ReplayFailed
@@ -56,7 +59,7 @@ def replay(
             found = extent(of_files(paths, options, skipped))
         _require_known(found.touchpoints, settings)
         by = _shift(found, start_at, end_at)
-        kafka_settings()
+        _require_same_time(kafka_settings())
         events = of_files(paths, options, Counter())
         moved = (shifted(event, by) for event in events) if by else events
         with _until_interrupted() as stop, _bar(found.events) as (bar, task):
@@ -117,6 +120,20 @@ def _require_known(touchpoints: frozenset[str], settings: Settings) -> None:
     known = [each.name for each in known_touchpoints(settings)]
     for name in sorted(touchpoints.difference(known)):
         refuse(f"there is no touchpoint {name}; there are {', '.join(known)}")
+
+
+def _require_same_time(settings: Settings) -> None:
+    """Clock records in a live deployment are dead letters; without them an events one never fires the last timers."""
+    recorded = None
+    with Reader(settings.bootstrap) as reader:
+        for record in reader.to_end(REFERENCE):
+            if record.key == f"{DEPLOYMENT_PREFIX}{settings.app_id}".encode():
+                recorded = read_deployment(record.value or b"")
+    if recorded is not None and recorded.time != settings.time:
+        refuse(
+            f"PULPERO_TIME is {settings.time} here, but the deployment {settings.app_id} tells time by "
+            f"{recorded.time}: set it alike, or change the deployment by `pulpero topics redefine`"
+        )
 
 
 def _speed(text: str) -> float | None:

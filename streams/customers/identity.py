@@ -1,10 +1,8 @@
 """Who the customer is: every identifier seen, and the language and zone to meet them in."""
 
-from functools import cache
-from importlib.resources import files
-
 from schemas.customer import MAX_ALIASES, Customer
 from schemas.event import Context, Event, Millis
+from schemas.zones import is_zone
 
 
 def identify(row: Customer, event: Event, at: Millis) -> None:
@@ -40,16 +38,3 @@ def _settle(row: Customer, context: Context, is_newest: bool) -> None:
     zone = context.time_zone
     if zone and zone != identity.time_zone and (is_newest or identity.time_zone is None) and is_zone(zone):
         identity.time_zone = zone
-
-
-def is_zone(name: str) -> bool:
-    """Whether it is a zone of the IANA database, in the release that the package `tzdata` carries.
-
-    Not the machine's own database: workers with different ones would keep different rows.
-    """
-    return name in _zones()
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(files("tzdata").joinpath("zones").read_text().split())

@@ -25,8 +25,11 @@ def test_a_worker_that_tells_time_otherwise_is_refused_until_the_deployment_is_r
         assert "PULPERO_TIME is live here, the deployment's is events" in stranger.said
         assert "way out: give this worker the settings of the others" in stranger.said
         assert worker.is_ready
+        replayed = _pulpero(shop, "replay", str(ROOT / "streams" / "local" / "data"), PULPERO_TIME="live")
+        assert replayed.returncode == 2, replayed.stderr
+        assert "PULPERO_TIME is live here, but the deployment" in replayed.stderr
 
-        _pulpero(shop, "topics", "redefine", PULPERO_TIME="live")
+        assert _pulpero(shop, "topics", "redefine", PULPERO_TIME="live").returncode == 0
         assert worker.wait(40) == 1, worker.said
         assert "DeploymentDiffers: the deployment was changed under this worker" in worker.said
         shop.start(PULPERO_TIME="live").await_ready()
@@ -35,7 +38,7 @@ def test_a_worker_that_tells_time_otherwise_is_refused_until_the_deployment_is_r
 def test_a_touchpoint_is_added_worker_by_worker(kafka: str) -> None:
     with deployed(kafka, time="events", idle_ms=20) as shop:
         old = shop.start().await_ready()
-        _pulpero(shop, "topics", "create", **EXAMPLES)
+        assert _pulpero(shop, "topics", "create", **EXAMPLES).returncode == 0
         new = shop.start(**EXAMPLES).await_ready()
         await_true("the news", lambda: "the deployment has new touchpoints" in old.said)
         await_true("both ready", lambda: old.is_ready and new.is_ready)
@@ -49,6 +52,7 @@ def test_a_touchpoint_is_added_worker_by_worker(kafka: str) -> None:
     leftover["touchpoints.store_visits"].result()
 
 
-def _pulpero(shop: Deployment, *command: str, **more: str) -> None:
+def _pulpero(shop: Deployment, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
     pulpero = Path(sys.executable).with_name("pulpero")
-    subprocess.run([pulpero, *command], env=shop.environment(**more), cwd=ROOT, check=True)
+    environment = shop.environment(**more)
+    return subprocess.run([pulpero, *command], env=environment, cwd=ROOT, capture_output=True, text=True)

@@ -88,8 +88,9 @@ def _replaced(shop: Deployment, rng: Random) -> Worker:
 def _bustle(shop: Deployment, rng: Random) -> None:
     """What makes the order of taking matter, and the clock with it: only the journal knows how it went.
 
-    One record is too far ahead of the wall clock. A cart shows late and is empty again with the next record: its silence was over by the wall clock, though
-    not by what events had told, so it was left in between. And a customer's act shows after a later one.
+    One record is too far ahead of the wall clock. A cart shows late and is empty again with the next record: its
+    silence was over by the wall clock, though not by what events had told, so it was left in between. And a
+    customer's act shows after a later one.
     """
     for number in range(BUSTLES):
         for each in range(4):

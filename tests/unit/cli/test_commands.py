@@ -128,6 +128,7 @@ def test_an_unknown_option_is_named(pulpero: Pulpero, command: str) -> None:
         ),
         ("demo --headless", "give it --seconds"),
         ("demo --seconds soon", "--seconds"),
+        ("demo --report /no/such/folder.json", "there is no folder /no/such"),
         ("demo --language fr", "'fr' is not one of 'es', 'en'"),
         ("serving run --metrics-port 99999", "--metrics-port"),
         ("worker and more", "unexpected extra argument"),

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from schemas.customer import MAX_ALIASES, Identity
-from streams.customers.identity import is_zone
+from schemas.zones import is_zone
 from tests.unit.customers.builders import T0, folded, web
 
 

@@ -41,6 +41,7 @@ def test_the_shipped_policy_states_every_field_at_its_default() -> None:
             "'email'",
         ),
         ("version: '1'\n\nchurn_risk: {release: 0.9}\n", 3, "churn_risk", "below threshold"),
+        ("version: '1'\ntime: {default_zone: Mars}\n", 2, "time.default_zone", "no such time zone"),
         ("# nothing\nfeeds: {}\n", 2, "version", "required"),
         ("version: 1\n", 1, "version", "string"),
         ("version: '1'\nfeeds: {}\nfeeds: {}\n", 3, "feeds", "twice"),
