@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from schemas.event import Millis
 from streams.clock import wall_millis
 from streams.engine.inbox import UNREADABLE, Inbox, RawRecord
 from streams.engine.progress import FetchProgress
@@ -55,6 +56,7 @@ class Source:
         self._next: dict[TopicPartition, int] = {}
         self._seeking: set[TopicPartition] = set()
         self._full_inboxes: set[TopicPartition] = set()
+        self._answered_at: dict[TopicPartition, Millis | None] = {}
         self._changed = asyncio.Event()
         self.dropped: Counter[str] = Counter()
         """Fetched records thrown away, by reason."""
@@ -103,6 +105,7 @@ class Source:
             for topic in reading.inboxes:
                 partition = TopicPartition(topic, task)
                 del self._next[partition]
+                self._answered_at.pop(partition, None)
                 self._full_inboxes.discard(partition)
             self._changed.set()
 
@@ -200,7 +203,11 @@ class Source:
             self._changed.set()
 
     async def _note_progress(self, consumer: AIOKafkaConsumer) -> None:
-        """Tell each inbox how far its partition was read, as of its last fetch."""
+        """Tell each inbox how far its partition was read, as of its last fetch.
+
+        That fetch was sent when the one before it was answered, or later: what Kafka says is at least so new. The
+        time of its own answer would not do: a process that was stopped meanwhile reads an old answer when it wakes.
+        """
         for partition in consumer.assignment():
             if partition not in self._next or partition in self._seeking:
                 continue
@@ -213,7 +220,9 @@ class Source:
             was_at_end = inbox.is_read_to_its_end
             inbox.position, inbox.last_stable = position, consumer.last_stable_offset(partition)
             inbox.high_watermark = consumer.highwater(partition)
-            inbox.fetched_at = consumer.last_poll_timestamp(partition)
+            answered_at = consumer.last_poll_timestamp(partition)
+            if answered_at != (before := self._answered_at.get(partition)):
+                inbox.fetched_at, self._answered_at[partition] = before, answered_at
             if inbox.is_read_to_its_end and not was_at_end:
                 reading.wake()
 

@@ -169,6 +169,8 @@ class Task:
         began = monotonic()
         surroundings = self._with
         await in_thread(surroundings.threads, surroundings.lease.prove, self.number)
+        if not self._is_wanted:
+            raise OpeningGivenUp  # revoked meanwhile: fencing would be the rightful owner's
         self._transaction = Transaction(
             surroundings.settings, f"{surroundings.settings.app_id}-{self.number}", self.number
         )

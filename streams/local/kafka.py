@@ -60,7 +60,7 @@ def start(program: Program, port: int, cache: Path, *, tethered: bool, brief: bo
 
     A `brief` life is not worth compiling for: starting costs 40 % less CPU, long work is slower. Raises StackError.
     """
-    java, jars = _java(), _jars(cache)
+    java, jars = _java(), fetched_jars(cache, f"kafka-{VERSION}", _COORDINATES, _SUMS)
     program.folder.mkdir(parents=True, exist_ok=True)
     properties = program.folder / "server.properties"
     properties.write_text(_PROPERTIES.format(port=port, controller=free_port()))
@@ -104,35 +104,38 @@ def _java() -> str:
     return str(JAVA)
 
 
-def _jars(cache: Path) -> Path:
-    """The folder of Kafka's jars, every one checked against the project's SHA-256 sums when downloaded."""
-    jars = cache / f"kafka-{VERSION}"
+def fetched_jars(cache: Path, name: str, coordinates: str, sums: Path) -> Path:
+    """The folder `name` in the cache with the jars of these Maven coordinates, checked with `sums` when downloaded.
+
+    Raises StackError.
+    """
+    jars = cache / name
     if jars.exists():
         return jars
     if find_spec("jgo") is None:
         raise _not_installed()
     cache.mkdir(parents=True, exist_ok=True)
-    with (cache / f"kafka-{VERSION}.lock").open("w") as lock:
+    with (cache / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not jars.exists():
-            _download(jars)
+            _download(jars, coordinates, sums)
     return jars
 
 
-def _download(jars: Path) -> None:
+def _download(jars: Path, coordinates: str, sums: Path) -> None:
     import jgo
 
     with tempfile.TemporaryDirectory(dir=jars.parent) as folder:
         try:
-            found = jgo.build(_COORDINATES, cache_dir=Path(folder) / "jgo")
+            found = jgo.build(coordinates, cache_dir=Path(folder) / "jgo")
         except Exception as error:
-            raise StackError(f"Kafka's jars could not be downloaded: {error}") from error
+            raise StackError(f"the jars of {jars.name} could not be downloaded: {error}") from error
         gathered = Path(folder) / "jars"
         gathered.mkdir()
         for source in (found.jars_dir, found.modules_dir):
             for jar in sorted(Path(source).glob("*.jar")):
                 shutil.copyfile(jar, gathered / jar.name)
-        verify(gathered, _SUMS)
+        verify(gathered, sums)
         gathered.rename(jars)
 
 

@@ -1,100 +1,109 @@
-"""`make bench`: stock Faust and Pulpero do the same job on the same events and broker, in one run.
+"""`make bench`: other systems and Pulpero do the same jobs on the same events and broker, in one run.
 
-Each system is a process of its own and reads the same loaded topics from the beginning. Reported are events/s
+Two jobs: `peers`, small and the same for everybody (tests/bench/peers), and `full job`, which only Pulpero's core can
+do. Each system is a process of its own and reads the same loaded topics from the beginning. Reported are events/s
 from the first event to the last, and the process's CPU seconds over the same time. Stock Faust stops early: it would
 take half an hour for what the others read, and its rate does not grow with more.
 """
 
-import json
 import os
-import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from schemas import topics
+from schemas.event import Millis
 from schemas.touchpoints import load
 from streams.cli.observed import scrape
 from streams.engine import admin
 from streams.local.demo import is_ready
 from streams.local.program import free_port
-from streams.local.stack import embedded
+from streams.local.stack import STATE_FOLDER, embedded
 from streams.settings import Settings
 from tests.bench import mix, steps
+from tests.bench.figures import BASE, Failed, Figures, Measured, keep, show, write
+from tests.bench.peers import systems as peers
+from tests.bench.process import LIMIT_SECONDS, answer
 
-LIMIT_SECONDS = 300.0
+PEERS, FULL_JOB = JOBS = ("peers", "full job")
 
-Figures = dict[str, dict[str, dict[str, list[float]]]]
-"""Job → system → `events`, `events_per_s` and `cpu_s` (for that many events), one figure a run."""
-
-
-class Measured(NamedTuple):
-    """What one run of one system took, from its first event to its last."""
-
-    events: int
-    seconds: float
-    cpu_s: float
+Systems = dict[str, Callable[[int], Measured]]
+"""A system's name → one run of it, by the run's number."""
 
 
 def bench(
-    events: Annotated[int, typer.Option(help="How many events are loaded.")] = 240_000,
+    events: Annotated[int, typer.Option(help="How many events each job loads.")] = 300_000,
     faust_events: Annotated[int, typer.Option(help="After how many of them stock Faust stops.")] = 60_000,
-    customers: Annotated[int, typer.Option(help="Of how many simulated customers.")] = 12_000,
+    customers: Annotated[
+        int, typer.Option(help="Of how many simulated customers, in the full job.")
+    ] = 12_000,
     runs: Annotated[int, typer.Option(help="Runs of each system.")] = 3,
-    report: Annotated[Path | None, typer.Option(envvar="REPORT", help="Write the figures as JSON.")] = None,
+    job: Annotated[list[str] | None, typer.Option(help="Only this job; may be repeated.")] = None,
+    report: Annotated[
+        Path, typer.Option(envvar="REPORT", help="The figures as JSON; the picture goes beside it.")
+    ] = STATE_FOLDER / "bench.json",
 ) -> None:
-    """Measure, print the table, write the report."""
+    """Measure, print the table, write report and picture. Exits with 1 if a system failed."""
     console = Console()
-    made = mix.events(events, customers)
-    figures: Figures = {"full job": {}}
+    figures: Figures = {}
+    failures = 0
+    faust_events = min(faust_events, events)
+    if unknown := set(job or JOBS) - set(JOBS):
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: the jobs are {', '.join(JOBS)}")
+    made = mix.events(events, customers) if not job or FULL_JOB in job else []
     with embedded(with_redis=False) as stack:
-        settings = Settings(bootstrap=stack.bootstrap, time="events", metrics_port=free_port())
-        registry = topics.topics(settings.app_id, settings.partitions, load())
-        admin.create(settings, registry)
-        mix.load_into(settings, made)
-        systems: dict[str, Callable[[int], Measured]] = {
-            "stock Faust": lambda run: _stock_faust(settings, min(faust_events, events), run),
-            "Pulpero": lambda run: _pulpero(settings, events, run),
-        }
-        for run in range(runs):
-            for name, job in systems.items():
-                taken = job(run)
-                rate = taken.events / taken.seconds
-                console.print(f"run {run + 1}: {name}: {rate:,.0f} events/s, {taken.cpu_s:.1f} CPU s")
-                kept = figures["full job"].setdefault(name, {"events": [], "events_per_s": [], "cpu_s": []})
-                kept["events"].append(taken.events)
-                kept["events_per_s"].append(round(rate, 1))
-                kept["cpu_s"].append(round(taken.cpu_s, 2))
-    _print(console, figures, steps.measure(made[: min(events, 50_000)]))
-    if report is not None:
-        report.write_text(json.dumps(figures, indent=2))
+        if not job or PEERS in job:
+            with peers.systems(stack.bootstrap, events, faust_events, console.print) as systems:
+                failures += _measure(console, figures, PEERS, systems, runs)
+        if made:
+            systems = _full_job(stack.bootstrap, made, faust_events)
+            failures += _measure(console, figures, FULL_JOB, systems, runs)
+    show(console, figures)
+    if made:
+        _print_steps(console, steps.measure(made[:50_000]))
+    console.print(f"{report} and {write(figures, report)}")
+    if failures:
+        raise typer.Exit(1)
+
+
+def _measure(console: Console, figures: Figures, job: str, systems: Systems, runs: int) -> int:
+    """Run after run, each system in turn; how many failed."""
+    failures = 0
+    for run in range(runs):
+        for name, system in systems.items():
+            try:
+                taken = system(run)
+            except Failed as failed:
+                failures += 1
+                console.print(f"{job}, run {run + 1}: {name} failed: {failed}", markup=False)
+                continue
+            console.print(
+                f"{job}, run {run + 1}: {name}: {taken.rate:,.0f} events/s, {taken.cpu_s:.1f} CPU s"
+            )
+            keep(figures, job, name, taken)
+    return failures
+
+
+def _full_job(bootstrap: str, made: list[tuple[str, bytes, bytes, Millis]], faust_events: int) -> Systems:
+    settings = Settings(bootstrap=bootstrap, time="events", metrics_port=free_port())
+    admin.create(settings, topics.topics(settings.app_id, settings.partitions, load()))
+    mix.load_into(settings, made)
+    return {
+        BASE: lambda run: _stock_faust(settings, faust_events, run),
+        "Pulpero": lambda run: _pulpero(settings, len(made), run),
+    }
 
 
 def _stock_faust(settings: Settings, count: int, run: int) -> Measured:
-    app_id = f"stock-faust-{run}"
-    arguments = [settings.bootstrap, str(settings.partitions), str(count), app_id]
-    with tempfile.TemporaryDirectory() as folder:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.stock_faust", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "F_DATADIR": folder},
-            text=True,
-        )
-        assert process.stdout is not None
-        try:
-            found = json.loads(next(line for line in process.stdout if line.startswith("{")))
-        finally:
-            process.kill()
-            process.wait()
+    arguments = (settings.bootstrap, settings.partitions, count, f"stock-faust-{run}")
+    found = answer([sys.executable, "-m", "tests.bench.stock_faust", *map(str, arguments)])
     return Measured(count, found["seconds"], found["cpu_s"])
 
 
@@ -142,38 +151,7 @@ def _cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _cpu_micros(kept: dict[str, list[float]]) -> float:
-    """The median run's."""
-    return statistics.median(cpu / n * 1e6 for cpu, n in zip(kept["cpu_s"], kept["events"], strict=True))
-
-
-def _print(console: Console, figures: Figures, spent: dict[str, float]) -> None:
-    table = Table(title="events/s")
-    for column in (
-        "job",
-        "system",
-        "min",
-        "median",
-        "max",
-        "x stock Faust",
-        "CPU µs an event",
-        "x per CPU second",
-    ):
-        table.add_column(column)
-    for job, systems in figures.items():
-        base = systems["stock Faust"]
-        for name, kept in systems.items():
-            rates, cpu = sorted(kept["events_per_s"]), _cpu_micros(kept)
-            times = statistics.median(rates) / statistics.median(base["events_per_s"])
-            table.add_row(
-                job,
-                name,
-                *(f"{each:,.0f}" for each in (rates[0], statistics.median(rates), rates[-1])),
-                f"{times:.1f}",
-                f"{cpu:.0f}",
-                f"{_cpu_micros(base) / cpu:.1f}",
-            )
-    console.print(table)
+def _print_steps(console: Console, spent: dict[str, float]) -> None:
     by_step = Table(title="Pulpero, µs an event by step (one process, no Kafka)")
     for step in spent:
         by_step.add_column(step)

@@ -1,0 +1,50 @@
+"""A system of the bench as a process of its own, which answers with one line of JSON."""
+
+import json
+import os
+import subprocess
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.bench.figures import Failed
+
+ROOT = Path(__file__).parents[2]
+LIMIT_SECONDS = 300.0
+_LAST_LINES = 15
+
+
+def answer(command: Sequence[str], limit_seconds: float = LIMIT_SECONDS) -> dict[str, float]:
+    """What the command answers. It works in an empty folder, and is killed when it has answered or its time is up.
+
+    Raises Failed with the last lines of its stderr if it does not answer.
+    """
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "stderr").open("w+") as stderr:
+        with subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        ) as process:
+            limit = threading.Timer(limit_seconds, process.kill)
+            limit.start()
+            try:
+                assert process.stdout is not None
+                line = next((line for line in process.stdout if line.startswith("{")), None)
+            finally:
+                in_time = limit.is_alive()
+                limit.cancel()
+                process.kill()
+        if line is None:
+            why = "its process ended without an answer" if in_time else f"no answer in {limit_seconds:g} s"
+            raise Failed(f"{why}; the last it said:\n{_tail(Path(stderr.name))}")
+    found: dict[str, float] = json.loads(line)
+    return found
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
