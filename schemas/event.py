@@ -1,6 +1,7 @@
 """The envelope that all touchpoints share, and the key that an event travels under."""
 
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Annotated, Any, NamedTuple, get_args
 
 import msgspec
@@ -12,7 +13,6 @@ from schemas.redaction import without_locations
 
 Millis = int
 """Milliseconds since the Unix epoch, UTC. The only form of time inside the core."""
-
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=128)]
 Digest = Annotated[str, Meta(max_length=64, pattern=r"^[0-9a-f]{64}$")]
@@ -42,6 +42,20 @@ def check_moment(moment: datetime) -> None:
     """Raises ValueError for a moment that an event cannot mean: before 1970, or after the end of 2199."""
     if not EPOCH <= moment <= END:
         raise ValueError("a moment is between 1970 and 2200")
+
+
+def check_moments(told: Contract) -> None:
+    """`check_moment` for every field of a contract that is a Moment and given: msgspec has no bound for them."""
+    for name in _moments(type(told)):
+        moment = getattr(told, name)
+        if moment is not None:
+            check_moment(moment)
+
+
+@cache
+def _moments(contract: type[Contract]) -> tuple[str, ...]:
+    fields = msgspec.structs.fields(contract)
+    return tuple(each.name for each in fields if each.type == Moment or Moment in get_args(each.type))
 
 
 class Campaign(Contract):
@@ -86,8 +100,8 @@ class Event(Contract, forbid_unknown_fields=True, omit_defaults=True):
     """What every event of every touchpoint says. A class's tag is its `type` in JSON.
 
     `event_time` is when it happened by the producer's clock, `sent_at` when that same clock sent it; together
-    with the moment of receipt they correct the clock (`happened_at`). Fields that the plain form forbids are
-    dropped by the lenient reader, and counted.
+    with the moment of receipt they correct the clock (`happened_at`). No moment is before 1970 or after 2199. Fields
+    that the plain form forbids are dropped by the lenient reader, and counted.
     """
 
     event_id: Identifier
@@ -110,9 +124,7 @@ class Event(Contract, forbid_unknown_fields=True, omit_defaults=True):
         return Contract.to_json(self.replace(unknown_fields=_NONE_UNKNOWN))
 
     def __post_init__(self) -> None:
-        check_moment(self.event_time)
-        if self.sent_at is not None:
-            check_moment(self.sent_at)
+        check_moments(self)
 
 
 class Custom(Event):
@@ -145,8 +157,6 @@ class Arrival(NamedTuple):
 
 def customer_key(event: Event) -> str | None:
     """The key of the strongest identifier that the event carries, with its prefix; None if it has none."""
-    if event.customer_id is not None:  # most events' case
-        return "c:" + event.customer_id
     for field, prefix in KEY_PREFIXES:
         value = getattr(event, field)
         if value is not None:

@@ -14,7 +14,7 @@ from schemas.event import (
     Product,
     Quantity,
     Text,
-    check_moment,
+    check_moments,
 )
 from schemas.touchpoints.touchpoint import Touchpoint
 
@@ -26,8 +26,7 @@ class OrderItem(Product):
     promised_at: Moment | None = None
 
     def __post_init__(self) -> None:
-        if self.promised_at is not None:
-            check_moment(self.promised_at)
+        check_moments(self)
 
 
 class OrderEvent(Event):
@@ -46,11 +45,6 @@ class OrderPlaced(OrderEvent, tag="order_placed"):
     promised_at: Moment | None = None
     follows_order_id: Identifier | None = None
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.promised_at is not None:
-            check_moment(self.promised_at)
-
 
 class OrderUpdated(OrderEvent, tag="order_updated"):
     """The order's items, total or promised date changed; what is not given stays."""
@@ -58,11 +52,6 @@ class OrderUpdated(OrderEvent, tag="order_updated"):
     items: Annotated[list[OrderItem], Meta(min_length=1, max_length=500)] | None = None
     total: Amount | None = None
     promised_at: Moment | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.promised_at is not None:
-            check_moment(self.promised_at)
 
 
 class OrderPaid(OrderEvent, tag="order_paid"):
@@ -83,11 +72,6 @@ class ItemShipped(ItemEvent, tag="item_shipped"):
 
     promised_at: Moment | None = None
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.promised_at is not None:
-            check_moment(self.promised_at)
-
 
 class ItemDelivered(ItemEvent, tag="item_delivered"):
     """`quantity` pieces of the item arrived."""
@@ -104,10 +88,6 @@ class ItemBackordered(ItemEvent, tag="item_backordered"):
 
     promised_at: Moment
     follow_up_order_id: Identifier | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_moment(self.promised_at)
 
 
 class OrderCancelled(OrderEvent, tag="order_cancelled"):
