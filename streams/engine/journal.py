@@ -13,8 +13,6 @@ _Head = tuple[Millis, str]
 _NOTHING: _Head = (BEGINNING_OF_TIME, "")
 _UNKNOWN: _Head = (-BEGINNING_OF_TIME, "")
 _topic = attrgetter("topic")
-
-
 _NOT_THE_LOG_S = frozenset({"time_in_future", "poison", "row_too_large"})
 
 
@@ -41,13 +39,9 @@ class Journal:
         if row.policy_version != given.policy_version:
             self._changed["policy_version"] = given.policy_version
         if row.reference_version != given.reference_version:
-            self._changed |= {
-                "reference_version": given.reference_version,
-                "paused": sorted(given.paused),
-                "released": dict(given.released),
-            }
-        if row.model_versions != self._model_versions:
-            self._changed["model_versions"] = self._model_versions
+            self._changed |= given.reference
+        if row.model_versions != given.model_versions:
+            self._changed["model_versions"] = given.model_versions
 
     def note(self, changes: dict[str, object]) -> None:
         """A batch begins, and these versions were taken over for it."""
@@ -65,9 +59,6 @@ class Journal:
         """
         facts, self._changed = self._changed, {}
         state = self._state
-        if "model_versions" in facts:
-            # One model may have changed with this batch, and another before, with nothing to write then.
-            facts["model_versions"] = self._model_versions
         order = self._order(batch.items)
         if order is not None:
             facts["order"] = order
@@ -85,11 +76,6 @@ class Journal:
         if not facts:
             return None
         return {"task": state.task, "began": self._began, "offsets": dict(state.offsets), **facts}
-
-    @property
-    def _model_versions(self) -> dict[str, int]:
-        scorers = self._state.circumstances.scorers
-        return {name: scorer.version for name, scorer in sorted(scorers.items())}
 
     def _order(self, items: list[Item]) -> list[tuple[str, int]] | None:
         """The runs of the batch if one of them was overtaken by what was taken before, else None.

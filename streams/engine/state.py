@@ -59,14 +59,13 @@ class TaskState:
 
     def task_row(self) -> TaskRow:
         """Where the task stands now."""
-        versions = {name: scorer.version for name, scorer in sorted(self.circumstances.scorers.items())}
         return TaskRow(
             offsets=dict(self.offsets),
             stream_time=self.stream_time,
             timer_clock=self.timer_clock,
             policy_version=self.circumstances.policy_version,
             reference_version=self.circumstances.reference_version,
-            model_versions=versions,
+            model_versions=self.circumstances.model_versions,
             feeds=_encode(self.feeds.history),
             storms=_encode(self.circumstances.storms.history),
         )

@@ -26,7 +26,7 @@ class Versions:
         )
 
     def apply(self, circumstances: Circumstances) -> dict[str, object]:
-        """Bring a task's circumstances up to date; what changed, for the journal.
+        """Bring a task's circumstances up to date; what changed, for the journal: of the models, all of them.
 
         A task never goes back to an older model: a scorer below its present version is left.
         """
@@ -37,8 +37,7 @@ class Versions:
         if circumstances.reference_version != self.reference_version:
             circumstances.paused, circumstances.released = self.paused, self.released
             circumstances.reference_version = self.reference_version
-            changes["reference_version"] = self.reference_version
-            changes |= {"paused": sorted(self.paused), "released": self.released}
+            changes |= circumstances.reference
         newer = {
             name: scorer
             for name, scorer in self.scorers.items()
@@ -47,5 +46,5 @@ class Versions:
         }
         if newer:
             circumstances.scorers = {**circumstances.scorers, **newer}
-            changes["model_versions"] = {name: scorer.version for name, scorer in sorted(newer.items())}
+            changes["model_versions"] = circumstances.model_versions
         return changes

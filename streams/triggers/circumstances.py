@@ -34,3 +34,17 @@ class Circumstances:
     """Triggers, families or `*` → the reference version at which a person last released their storms."""
     storms: StormTracker = field(default_factory=lambda: StormTracker(Storms(), partitions=1))
     """What each trigger of the task fires."""
+
+    @property
+    def model_versions(self) -> dict[str, int]:
+        """The version of each model in force, by name."""
+        return {name: scorer.version for name, scorer in sorted(self.scorers.items())}
+
+    @property
+    def reference(self) -> dict[str, object]:
+        """What the reference data say at their version, as the journal tells it."""
+        return {
+            "reference_version": self.reference_version,
+            "paused": sorted(self.paused),
+            "released": dict(self.released),
+        }
