@@ -62,6 +62,8 @@ class Inbox:
         self.last_stable: int | None = None
         self.high_watermark: int | None = None
         self.fetched_at: Millis | None = None
+        self.answered_at: Millis | None = None
+        """When the newest answer was read. The fetch that it answers was sent at `fetched_at` or later."""
         self.promised: Millis = BEGINNING_OF_TIME
         """The latest `clock.advanced` taken from here: what follows it is later."""
         self.ended_at: Millis | None = None

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from schemas.event import Millis
 from streams.clock import wall_millis
 from streams.engine.inbox import UNREADABLE, Inbox, RawRecord
 from streams.engine.progress import FetchProgress
@@ -56,7 +55,6 @@ class Source:
         self._next: dict[TopicPartition, int] = {}
         self._seeking: set[TopicPartition] = set()
         self._full_inboxes: set[TopicPartition] = set()
-        self._answered_at: dict[TopicPartition, Millis | None] = {}
         self._changed = asyncio.Event()
         self.dropped: Counter[str] = Counter()
         """Fetched records thrown away, by reason."""
@@ -105,7 +103,6 @@ class Source:
             for topic in reading.inboxes:
                 partition = TopicPartition(topic, task)
                 del self._next[partition]
-                self._answered_at.pop(partition, None)
                 self._full_inboxes.discard(partition)
             self._changed.set()
 
@@ -221,8 +218,8 @@ class Source:
             inbox.position, inbox.last_stable = position, consumer.last_stable_offset(partition)
             inbox.high_watermark = consumer.highwater(partition)
             answered_at = consumer.last_poll_timestamp(partition)
-            if answered_at != (before := self._answered_at.get(partition)):
-                inbox.fetched_at, self._answered_at[partition] = before, answered_at
+            if answered_at != inbox.answered_at:
+                inbox.fetched_at, inbox.answered_at = inbox.answered_at, answered_at
             if inbox.is_read_to_its_end and not was_at_end:
                 reading.wake()
 
