@@ -29,15 +29,17 @@ def register(app: Any, channel: Any) -> None:
 
 async def take(due: Due) -> None:
     """Advance the task by the batch; then, where it is caught up, by the wall clock. Timers enough cut the batch."""
-    state, batch = due.state, due.batch
-    while not batch.is_done:
-        if len(batch.fired) >= RINGS_PER_BATCH:
-            batch.is_cut = True
-            return
-        state.advance(batch, SLICE)
-        await asyncio.sleep(0)
-    while due.clock is not None and not state.advance_clock(due.clock, batch):
-        if len(batch.fired) >= RINGS_PER_BATCH:
-            batch.is_cut = True
+    while not _is_through(due):
+        if len(due.batch.fired) >= RINGS_PER_BATCH:
+            due.batch.is_cut = True
             return
         await asyncio.sleep(0)
+
+
+def _is_through(due: Due) -> bool:
+    """Do one slice; whether nothing is left."""
+    if not due.batch.is_done:
+        due.state.advance(due.batch, SLICE)
+    elif due.clock is not None:
+        return due.state.advance_clock(due.clock, due.batch)
+    return due.batch.is_done and due.clock is None
