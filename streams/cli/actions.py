@@ -72,13 +72,9 @@ def _by_whom() -> bytes:
 
 def _paused(settings: Settings) -> set[str]:
     """The triggers that are paused by name."""
-    newest: dict[str, bytes | None] = {}
     with Reader(settings.bootstrap) as reader:
-        for record in reader.to_end(REFERENCE):
-            key = (record.key or b"").decode(errors="replace")
-            if key.startswith(PAUSE_PREFIX):
-                newest[key.removeprefix(PAUSE_PREFIX)] = record.value
-    return {trigger for trigger, value in newest.items() if value is not None}
+        names = [key.decode(errors="replace") for key in reader.newest(REFERENCE)]
+    return {name.removeprefix(PAUSE_PREFIX) for name in names if name.startswith(PAUSE_PREFIX)}
 
 
 def _write(settings: Settings, records: Mapping[str, bytes | None]) -> None:

@@ -74,6 +74,11 @@ class Reader:
         while True:
             yield list(self._take(timeout_seconds=0.5, ended=set()))
 
+    def newest(self, topic: str) -> dict[bytes, bytes]:
+        """What a compacted topic holds at present: the newest value of every key that is not deleted."""
+        found = {record.key: record.value for record in self.to_end(topic)}
+        return {key: value for key, value in found.items() if key is not None and value is not None}
+
     def to_end(self, topic: str, partitions: Iterable[int] | None = None) -> Iterator[Record]:
         """The records of these partitions (None: of all) up to their present end."""
         # Asking for the count also tells librdkafka the leaders, which it would look up a second later.

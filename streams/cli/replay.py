@@ -124,11 +124,9 @@ def _require_known(touchpoints: frozenset[str], settings: Settings) -> None:
 
 def _require_same_time(settings: Settings) -> None:
     """Clock records in a live deployment are dead letters; without them an events one never fires the last timers."""
-    recorded = None
     with Reader(settings.bootstrap) as reader:
-        for record in reader.to_end(REFERENCE):
-            if record.key == f"{DEPLOYMENT_PREFIX}{settings.app_id}".encode():
-                recorded = read_deployment(record.value or b"")
+        value = reader.newest(REFERENCE).get(f"{DEPLOYMENT_PREFIX}{settings.app_id}".encode())
+    recorded = read_deployment(value) if value is not None else None
     if recorded is not None and recorded.time != settings.time:
         refuse(
             f"PULPERO_TIME is {settings.time} here, but the deployment {settings.app_id} tells time by "

@@ -83,13 +83,12 @@ def faults(settings: Settings, registry: tuple[Topic, ...]) -> list[str]:
 
     Raises KafkaException if the broker cannot be reached.
     """
-    existing = _admin(settings).list_topics(timeout=_TIMEOUT_SECONDS).topics
+    counts = _counts(settings, registry)
     found = [
         f"{each.name}: is missing; `pulpero topics create` makes it"
         for each in registry
-        if each.name not in existing
+        if each.name not in counts
     ]
-    counts = {each.name: len(existing[each.name].partitions) for each in registry if each.name in existing}
     found.extend(
         _recount(each, counts[each.name])
         for each in registry
@@ -104,8 +103,7 @@ def grown(settings: Settings, registry: tuple[Topic, ...]) -> list[str]:
     A topic that a broker does not tell of at the moment may be there again a moment later; partitions stay.
     Raises KafkaException if the broker cannot be reached.
     """
-    existing = _admin(settings).list_topics(timeout=_TIMEOUT_SECONDS).topics
-    counts = {each.name: len(existing[each.name].partitions) for each in registry if each.name in existing}
+    counts = _counts(settings, registry)
     found = [
         _recount(each, counts[each.name])
         for each in registry
@@ -147,6 +145,12 @@ def _await_visible(admin: AdminClient, names: list[str]) -> None:
         if monotonic() > deadline:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "the new topics do not appear"))
         admin.poll(_LOOK_AGAIN_SECONDS)
+
+
+def _counts(settings: Settings, registry: tuple[Topic, ...]) -> dict[str, int]:
+    """How many partitions the topics have, of those that are there."""
+    existing = _admin(settings).list_topics(timeout=_TIMEOUT_SECONDS).topics
+    return {each.name: len(existing[each.name].partitions) for each in registry if each.name in existing}
 
 
 def _recount(topic: Topic, count: int) -> str:
