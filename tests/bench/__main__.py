@@ -7,7 +7,6 @@ take half an hour for what the others read, and its rate does not grow with more
 """
 
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -23,14 +22,13 @@ from schemas.event import Millis
 from schemas.touchpoints import load
 from streams.cli.observed import scrape
 from streams.engine import admin
-from streams.local.demo import is_ready
 from streams.local.program import free_port
 from streams.local.stack import STATE_FOLDER, embedded
 from streams.settings import Settings
 from tests.bench import mix, steps
 from tests.bench.figures import BASE, Failed, Figures, Measured, keep, show, write
 from tests.bench.peers import systems as peers
-from tests.bench.process import LIMIT_SECONDS, answer
+from tests.bench.process import LIMIT_SECONDS, answer, worker
 
 PEERS, FULL_JOB = JOBS = ("peers", "full job")
 
@@ -111,29 +109,13 @@ def _pulpero(settings: Settings, count: int, run: int) -> Measured:
     """An application of its own each run, so that each begins at the topics' beginning with empty rows."""
     own = settings.model_copy(update={"app_id": f"bench-{run}", "metrics_port": free_port()})
     admin.create(own, topics.topics(own.app_id, own.partitions, load()))
-    environment = {
-        **os.environ,
-        "PULPERO_BOOTSTRAP": own.bootstrap,
-        "PULPERO_APP_ID": own.app_id,
-        "PULPERO_TIME": own.time,
-        "PULPERO_METRICS_PORT": str(own.metrics_port),
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "streams", "worker"], env=environment, stderr=subprocess.DEVNULL
-    )
-    try:
-        return _watch(process.pid, own.metrics_port, count)
-    finally:
-        process.terminate()
-        process.wait()
+    with worker(own) as pid:
+        return _watch(pid, own.metrics_port, count)
 
 
 def _watch(pid: int, port: int, count: int) -> Measured:
     """From the first look that sees events to the one that sees all of them."""
     deadline = time.monotonic() + LIMIT_SECONDS
-    while not is_ready(port):
-        if time.monotonic() > deadline:
-            raise TimeoutError("the worker did not become ready")
     first: tuple[float, int, float] | None = None
     while time.monotonic() < deadline:
         seen = scrape(port)

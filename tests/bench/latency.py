@@ -5,10 +5,7 @@ Kafka appended the order's record to the moment a read-committed consumer has it
 broker and worker warm up, do not count.
 """
 
-import os
 import statistics
-import subprocess
-import sys
 import threading
 import time
 from datetime import UTC, datetime
@@ -26,13 +23,12 @@ from schemas.topics import ACTIONS
 from schemas.touchpoints import load
 from streams.clock import wall_millis
 from streams.engine import admin
-from streams.local.demo import is_ready
 from streams.local.program import free_port
 from streams.local.stack import embedded
 from streams.settings import Settings
+from tests.bench.process import worker
 
 CUSTOMERS = 5_000
-READY_SECONDS = 60.0
 DRAIN_SECONDS = 10.0
 
 
@@ -45,20 +41,8 @@ def latency(
     with embedded(with_redis=False) as stack:
         settings = Settings(bootstrap=stack.bootstrap, metrics_port=free_port())
         admin.create(settings, topics.topics(settings.app_id, settings.partitions, load()))
-        environment = {
-            **os.environ,
-            "PULPERO_BOOTSTRAP": settings.bootstrap,
-            "PULPERO_METRICS_PORT": str(settings.metrics_port),
-        }
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "streams", "worker"], env=environment, stderr=subprocess.DEVNULL
-        )
-        try:
-            _await_ready(settings.metrics_port)
+        with worker(settings):
             delays = _Watch(settings.bootstrap).delays(rate, warm_up, seconds)
-        finally:
-            worker.terminate()
-            worker.wait()
     cut = statistics.quantiles(delays, n=100)
     Console().print(
         f"{rate:,} events/s for {seconds} s: event → action p50 {cut[49]:.0f} ms, p90 {cut[89]:.0f} ms, "
@@ -148,14 +132,6 @@ class _Watch:
                 said = Action.from_json(message.value() or b"")
                 self._read.setdefault(said.business_key.id, wall_millis())
         consumer.close()
-
-
-def _await_ready(port: int) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while not is_ready(port):
-        if time.monotonic() > deadline:
-            raise TimeoutError("the worker did not become ready")
-        time.sleep(0.1)
 
 
 if __name__ == "__main__":

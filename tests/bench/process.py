@@ -3,11 +3,16 @@
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from streams.local.demo import is_ready
+from streams.settings import Settings
 from tests.bench.figures import Failed
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +49,29 @@ def answer(command: Sequence[str], limit_seconds: float = LIMIT_SECONDS) -> dict
             raise Failed(f"{why}; the last it said:\n{_tail(Path(stderr.name))}")
     found: dict[str, float] = json.loads(line)
     return found
+
+
+@contextmanager
+def worker(settings: Settings) -> Iterator[int]:
+    """A worker of this deployment, from when it is ready until the block ends; its pid. Raises TimeoutError."""
+    environment = {
+        **os.environ,
+        "PULPERO_BOOTSTRAP": settings.bootstrap,
+        "PULPERO_APP_ID": settings.app_id,
+        "PULPERO_TIME": settings.time,
+        "PULPERO_METRICS_PORT": str(settings.metrics_port),
+    }
+    command = [sys.executable, "-m", "streams", "worker"]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + LIMIT_SECONDS
+        while not is_ready(settings.metrics_port):
+            if time.monotonic() > deadline:
+                raise TimeoutError("the worker did not become ready")
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def _tail(log: Path) -> str:

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from schemas.dead_letter import DeadLetter, Origin
 from streams.engine.batch import Batch
 from streams.engine.inbox import BEGINNING_OF_TIME, Item, Refused, Tick
 from streams.engine.journal import Journal
@@ -17,18 +16,8 @@ from streams.engine.store import Store
 from streams.engine.task_row import TaskRow
 from streams.metrics import Metrics, Tally
 from tests.faults.replaying import in_time_order, taken_in
+from tests.property.refusals import LETTER, TOPICS
 from tests.unit.decisions.builders import circumstances
-
-TOPICS = ("touchpoints.consent", "touchpoints.orders", "touchpoints.web")
-_LETTER = DeadLetter(
-    origin=Origin(topic="", partition=0, offset=0, appended_at=0),
-    source=None,
-    event_id=None,
-    reason="late",
-    message="",
-    key=None,
-    value=None,
-)
 
 
 class Live(NamedTuple):
@@ -67,7 +56,7 @@ def test_log_and_journal_tell_the_order_in_which_everything_was_taken(live: Live
 def _items(topic: str, times: list[int]) -> list[Item]:
     """Every fourth record is refused, and has no time."""
     return [
-        Refused(BEGINNING_OF_TIME, topic, offset, topic, _LETTER) if at % 4 == 0 else Tick(at, topic, offset)
+        Refused(BEGINNING_OF_TIME, topic, offset, topic, LETTER) if at % 4 == 0 else Tick(at, topic, offset)
         for offset, at in enumerate(times)
     ]
 

@@ -5,27 +5,14 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.dead_letter import DeadLetter, Origin
 from streams.engine.inbox import Item, Refused, Tick
 from streams.engine.merge import Merge
-
-TOPICS = ("touchpoints.consent", "touchpoints.orders", "touchpoints.web")
-
-
-_LETTER = DeadLetter(
-    origin=Origin(topic="", partition=0, offset=0, appended_at=0),
-    source=None,
-    event_id=None,
-    reason="late",
-    message="",
-    key=None,
-    value=None,
-)
+from tests.property.refusals import LETTER, TOPICS
 
 
 def _item(at: int, topic: str, offset: int) -> Item:
     """Something with a time; every fifth tells the time, and what follows it may belie it."""
-    return Tick(at, topic, offset) if at % 5 == 0 else Refused(at, topic, offset, "", _LETTER)
+    return Tick(at, topic, offset) if at % 5 == 0 else Refused(at, topic, offset, "", LETTER)
 
 
 class Log(NamedTuple):

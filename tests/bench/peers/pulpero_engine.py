@@ -104,7 +104,8 @@ class _State(TaskState):
     ) -> None:
         if refusal is not None:
             raise ValueError(refusal[1])
-        event, before = _as_the_job_has_them(arrival, row)
+        event: Any = arrival.event
+        before: Any = row
         after: Any = self.job.take(before, event)
         self._rows.put(arrival.key, after)
         feed = (arrival.touchpoint, None)
@@ -114,10 +115,6 @@ class _State(TaskState):
         self.feeds.observe(arrival.touchpoint, arrival.at)
         batch.rows[arrival.key] = after
         batch.applied.append(arrival)
-
-
-def _as_the_job_has_them(arrival: Arrival, row: Any) -> tuple[Any, Any]:
-    return arrival.event, row
 
 
 class _Outputs(Outputs):
