@@ -10,7 +10,10 @@ import pytest
 from streams.local.stack import embedded
 
 pytest.register_assert_rewrite(
-    *(f"tests.faults.{name}" for name in ("comparing", "comparing_rows", "oracle_models", "replaying"))
+    *(
+        f"tests.faults.{name}"
+        for name in ("comparing", "comparing_rows", "oracle_models", "replaying", "verdict")
+    )
 )
 
 _SEED = "PULPERO_FAULT_SEED"
