@@ -38,7 +38,7 @@ _LIVE = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(_LIVE)
 def test_log_and_journal_tell_the_order_in_which_everything_was_taken(live: Live) -> None:
     taken, told, ends = _lived(live)

@@ -21,7 +21,7 @@ from tests.unit.decisions.builders import circumstances
 CAP = 1
 WINDOW = 7 * DAY
 _GIVEN = circumstances(contacts={"cap": CAP, "cap_window": "7d"})
-_laws = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_laws = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 class Run(NamedTuple):

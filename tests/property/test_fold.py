@@ -245,7 +245,7 @@ def test_a_row_that_was_packed_and_unpacked_goes_on_to_the_same_bytes(
     st.lists(st.tuples(st.integers(0, 90), st.integers(0, 40)), min_size=1, max_size=20),
     st.integers(0, 2 * HOUR),
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_no_id_is_ever_applied_twice_however_full_the_window(
     moves: list[tuple[int, int]], patience: int
 ) -> None:

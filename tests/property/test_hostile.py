@@ -152,7 +152,7 @@ def _written(state: TaskState, batch: Batch) -> None:
     state.store.show(rows)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(st.lists(_payloads(), min_size=1, max_size=40), _IDS, st.integers(1, 8))
 def test_whatever_the_contract_lets_in_a_task_takes(
     payloads: list[tuple[str, Millis, dict[str, Any]]], customer: str, size: int

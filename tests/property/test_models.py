@@ -127,14 +127,14 @@ def in_order(log: Mapping[int, Log]) -> list[tuple[int, int]]:
     return [(partition, offset) for _, partition, offset in sorted(keyed)]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data(), logs())
 def test_any_arrival_gives_the_same_order(data: st.DataObject, log: dict[int, Log]) -> None:
     popped = arrive(data, ExampleMerge(log), log, {})
     assert [(partition, offset) for partition, offset, _ in popped] == in_order(log)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data(), logs())
 def test_a_merge_begun_anew_goes_on_with_the_same_order(data: st.DataObject, log: dict[int, Log]) -> None:
     whole = in_order(log)
@@ -148,7 +148,7 @@ def test_a_merge_begun_anew_goes_on_with_the_same_order(data: st.DataObject, log
     assert [found[:2] for found in [*before, *after] if found is not None] == whole
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data(), logs())
 def test_the_next_offsets_depend_on_the_examples_given_alone(
     data: st.DataObject, log: dict[int, Log]
@@ -167,7 +167,7 @@ def test_the_next_offsets_depend_on_the_examples_given_alone(
     assert found[0] == found[1]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 40), max_size=60), st.integers(0, 60))
 def test_a_restart_anywhere_makes_the_same_bytes(order: list[int], cut: int) -> None:
     whole, first, second = Learner([TINY]), Learner([TINY]), Learner([TINY])

@@ -78,7 +78,7 @@ class Life:
         assert {family: many for family, many in kept.items() if many > BOUNDS[family]} == {}
 
 
-@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.tuples(

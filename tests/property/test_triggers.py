@@ -62,14 +62,14 @@ def live(life: list[Any], *, twice: bool = False) -> Shop:
     return shop
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(LIVES)
 def test_a_trigger_never_proposes_the_same_occurrence_twice(life: list[Any]) -> None:
     said = Counter((each.trigger, str(each.business_key), each.occurrence) for each in live(life).proposed)
     assert not [what for what, times in said.items() if times > 1]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(LIVES)
 def test_events_told_twice_change_neither_the_row_nor_what_is_proposed(life: list[Any]) -> None:
     once, twice = live(life), live(life, twice=True)
@@ -77,7 +77,7 @@ def test_events_told_twice_change_neither_the_row_nor_what_is_proposed(life: lis
     assert msgspec.msgpack.encode(once.row) == msgspec.msgpack.encode(twice.row)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(LIVES)
 def test_each_item_is_told_each_thing_once(life: list[Any]) -> None:
     told = Counter(
@@ -90,7 +90,7 @@ def test_each_item_is_told_each_thing_once(life: list[Any]) -> None:
     assert not [what for what, times in told.items() if times > 1]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(LIVES)
 def test_nothing_left_is_spoken_of_after_an_order_without_a_new_act(life: list[Any]) -> None:
     shop, at, last_act, last_order = Shop(), 0, -1, -1
@@ -109,7 +109,7 @@ def test_nothing_left_is_spoken_of_after_an_order_without_a_new_act(life: list[A
         assert not [each for each in shop.proposed[before:] if each.trigger.startswith("abandonment")]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(LIVES)
 def test_a_proposal_is_valid_when_it_arises_and_names_its_evidence(life: list[Any]) -> None:
     for each in live(life).proposed:
@@ -121,7 +121,7 @@ def test_a_proposal_is_valid_when_it_arises_and_names_its_evidence(life: list[An
             assert each.evidence
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(LIVES)
 def test_timers_come_to_an_end(life: list[Any]) -> None:
     shop = live(life)
@@ -130,7 +130,7 @@ def test_timers_come_to_an_end(life: list[Any]) -> None:
     assert shop.row.timers == {}
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.sampled_from(["web", "orders"]), st.integers(0, 10**8)), max_size=200))
 def test_only_fresh_events_of_the_feed_itself_end_its_staleness(flow: list[tuple[str, int]]) -> None:
     feeds = FeedTracker(Feeds(min_history=2))

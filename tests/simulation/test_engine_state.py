@@ -61,7 +61,7 @@ def _engine_run(entries: Sequence[Entry], size: int, hot_rows: int, crashes: fro
     return outcome
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(
     HAPPENINGS,
     st.booleans(),

@@ -9,7 +9,7 @@ from tests.simulation.logs import FEEDBACK, HAPPENINGS, WELCOMES, Happening, log
 from tests.unit.decisions.builders import circumstances
 
 _GIVEN = circumstances(contacts={"cap": 2})
-_laws = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_laws = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
