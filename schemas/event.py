@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Annotated, Any, NamedTuple, get_args
+from typing import Annotated, Any, get_args
 
 import msgspec
 from msgspec import Meta
@@ -138,7 +138,7 @@ class Custom(Event):
         msgspec.structs.force_setattr(self, "properties", without_locations(self.properties))
 
 
-class Arrival(NamedTuple):
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """An event that passed validation, with where and when it came in.
 
     `at` is the event time after clock correction, `appended_at` the record's timestamp; both in ms. `value`

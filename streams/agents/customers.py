@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+from schemas.dead_letter import ReasonCode
+from streams.engine.batch import RowTooLarge
 from streams.engine.work import Culprit, Due
 
 SLICE = 250
@@ -22,7 +24,8 @@ def register(app: Any, channel: Any) -> None:
                 await take(due)
                 due.answer.set_result(None)
             except Exception as broken:
-                culprit = Culprit(due.batch.current)
+                reason: ReasonCode = "row_too_large" if isinstance(broken, RowTooLarge) else "poison"
+                culprit = Culprit(due.batch.current, reason)
                 culprit.__cause__ = broken
                 due.answer.set_exception(culprit)
 

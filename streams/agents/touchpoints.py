@@ -36,10 +36,10 @@ class TouchpointReader:
         latest = wall_millis() + self._max_ahead
         items: list[Item] = []
         for record in fetched.records:
-            at = (fetched.topic, record.offset)
             try:
                 items.append(self._read_one(fetched, record, latest))
             except Exception as broken:
+                at = (fetched.topic, record.offset)
                 if at not in fetched.poison:
                     raise Culprit(at) from broken
                 items.append(self._refuse(fetched, record, Rejected("poison", "", _POISON, None, None)))

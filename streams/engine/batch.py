@@ -15,6 +15,15 @@ TimerId = tuple[bytes, str]
 """(customer key, timer id)."""
 
 
+class RowTooLarge(Exception):
+    """A customer's row has more bytes than a record may: `limit`."""
+
+    def __init__(self, key: bytes, limit: int) -> None:
+        super().__init__(f"a row has more than {limit} bytes")
+        self.key = key
+        self.limit = limit
+
+
 @dataclass(slots=True)
 class Batch:
     """`done` counts the items already taken; `current` is what is being worked on, for the diagnosis of a failure."""

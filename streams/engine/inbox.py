@@ -1,8 +1,9 @@
 """What waits to be merged: per input topic of one task, records as they came and records decoded."""
 
 from collections import deque
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+
+import msgspec
 
 from schemas.dead_letter import DeadLetter
 from schemas.event import Arrival, Millis
@@ -14,7 +15,7 @@ UNREADABLE: tuple[tuple[str, bytes | None], ...] = (("pulpero-unreadable", None)
 """Headers of the stand-in for a record whose own header names are not UTF-8."""
 
 
-class RawRecord(NamedTuple):
+class RawRecord(msgspec.Struct, frozen=True, gc=False):
     """A record as Kafka gave it. `appended_at` in ms."""
 
     offset: int
@@ -24,7 +25,7 @@ class RawRecord(NamedTuple):
     headers: tuple[tuple[str, bytes | None], ...]
 
 
-class Refused(NamedTuple):
+class Refused(msgspec.Struct, frozen=True, gc=False):
     """A record that became a dead letter; it takes its place in the order right behind its predecessor."""
 
     at: Millis
@@ -34,7 +35,7 @@ class Refused(NamedTuple):
     letter: DeadLetter
 
 
-class Tick(NamedTuple):
+class Tick(msgspec.Struct, frozen=True, gc=False):
     """An in-band `clock.advanced`: event time has reached `at`."""
 
     at: Millis
@@ -69,16 +70,15 @@ class Inbox:
         self.ended_at: Millis | None = None
         """Wall ms of the first fetch that saw it at its end while others had something to give."""
 
-    def put(self, records: Iterable[RawRecord]) -> None:
+    def put(self, records: Sequence[RawRecord]) -> None:
         """Append what was fetched."""
-        for record in records:
-            self.raw.append(record)
-            self.raw_bytes += _size(record)
+        self.raw.extend(records)
+        self.raw_bytes += _size(records)
 
     def take_raw(self, limit: int) -> list[RawRecord]:
         """Take up to `limit` fetched records to be decoded. The caller answers with `put_decoded`."""
         taken = [self.raw.popleft() for _ in range(min(limit, len(self.raw)))]
-        self.raw_bytes -= sum(map(_size, taken))
+        self.raw_bytes = self.raw_bytes - _size(taken) if self.raw else 0
         self.decoding = bool(taken)
         return taken
 
@@ -117,5 +117,5 @@ class Inbox:
         )
 
 
-def _size(record: RawRecord) -> int:
-    return len(record.key or b"") + len(record.value or b"") + 64
+def _size(records: Sequence[RawRecord]) -> int:
+    return 64 * len(records) + sum([len(each.value or b"") + len(each.key or b"") for each in records])

@@ -9,7 +9,7 @@ from schemas.customer import pack
 from schemas.dead_letter import DeadLetter
 from schemas.redaction import coarsened
 from schemas.topics import ACTIONS, DEAD_LETTERS, DECISIONS, EXAMPLES, JOURNAL
-from streams.engine.batch import Batch
+from streams.engine.batch import Batch, RowTooLarge
 from streams.engine.commit import OutputRecord
 from streams.engine.task_row import TASK_ROW_KEY, TaskRow, pack_task_row
 from streams.engine.work import Culprit
@@ -28,7 +28,10 @@ class Outputs:
         self._max_row_bytes = max_row_bytes
 
     def pack(self, batch: Batch) -> dict[bytes, bytes]:
-        """The changed rows' bytes. Raises Culprit, naming what touched it last, for a row that cannot be kept."""
+        """The changed rows' bytes.
+
+        Raises RowTooLarge, or Culprit, naming what touched it last, for a row that cannot be packed at all.
+        """
         rows = {}
         for key, row in batch.rows.items():
             try:
@@ -36,7 +39,7 @@ class Outputs:
             except Exception as broken:
                 raise Culprit(batch.last_touch(key)) from broken
             if len(packed) > self._max_row_bytes:
-                raise Culprit(batch.last_touch(key), "row_too_large")
+                raise RowTooLarge(key, self._max_row_bytes)
         return rows
 
     def records(

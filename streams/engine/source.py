@@ -190,8 +190,16 @@ class Source:
         reading = self._readings[partition.partition]
         inbox = reading.inboxes[partition.topic]
         inbox.put(
-            RawRecord(record.offset, record.timestamp, record.key, record.value, _ours(record.headers))
-            for record in records
+            [
+                RawRecord(
+                    record.offset,
+                    record.timestamp,
+                    record.key,
+                    record.value,
+                    _ours(record.headers) if record.headers else (),
+                )
+                for record in records
+            ]
         )
         self._next[partition] = records[-1].offset + 1
         reading.wake()
@@ -259,4 +267,4 @@ class Source:
 
 def _ours(headers: Headers) -> Headers:
     """The headers that Pulpero reads; others would only take memory."""
-    return tuple(each for each in headers if each[0].startswith("pulpero")) if headers else ()
+    return tuple(each for each in headers if each[0].startswith("pulpero"))

@@ -5,11 +5,11 @@ This is step 4 and 5 of a batch's way (advance, decide); `streams/engine/task.py
 
 import msgspec
 
-from schemas.customer import Customer
+from schemas.customer import Customer, pack
 from schemas.dead_letter import DeadLetter, Origin, ReasonCode
 from schemas.event import Arrival, Millis
 from streams.decisions import advance
-from streams.engine.batch import Batch, RecordId, TimerId
+from streams.engine.batch import Batch, RecordId, RowTooLarge, TimerId
 from streams.engine.inbox import Refused, Tick
 from streams.engine.partitions import partition_of
 from streams.engine.store import Store
@@ -44,6 +44,8 @@ class TaskState:
         self._rings_left = 0
         self.poison: dict[RecordId | TimerId, ReasonCode] = {}
         """What must not be processed again, and the reason its dead letter gives."""
+        self.watched: dict[bytes, int] = {}
+        """Customers whose row outgrew a record before, and its limit in bytes: looked at after each event."""
 
     def load(self, row: TaskRow) -> None:
         """Stand where the task row says; uncommitted changes of the rows are forgotten."""
@@ -88,8 +90,8 @@ class TaskState:
             batch.current = (item.topic, item.offset)
             if isinstance(item, Arrival):
                 row = self.store.row(item.key)
-                refusal = self._refusal(item, row)
-                if refusal is None and not self._move_time(item.at, batch):
+                refusal = self._refusal(item, row) if row is None or self.poison else None
+                if refusal is None and item.at > self.stream_time and not self._move_time(item.at, batch):
                     return
                 self._take(item, row, refusal, batch)
             elif isinstance(item, Tick):
@@ -136,6 +138,8 @@ class TaskState:
         before = len(batch.effects.actions)
         verdict = advance.take(row, arrival, self.stream_time, self.circumstances, batch.effects)
         if verdict == "applied":
+            if self.watched:
+                self._weigh(arrival.key, row)
             tally.applied[feed] += 1
             self.feeds.observe(arrival.touchpoint, arrival.at)
             batch.rows[arrival.key] = row
@@ -163,6 +167,12 @@ class TaskState:
                 "by murmur2 (librdkafka: partitioner=murmur2_random)"
             )
         return None
+
+    def _weigh(self, key: bytes, row: Customer) -> None:
+        """Raises RowTooLarge if a watched row has become too large: with the present event or timer, and no other."""
+        limit = self.watched.get(key)
+        if limit is not None and len(pack(row)) > limit:
+            raise RowTooLarge(key, limit)
 
     def _refuse(self, refused: Refused, batch: Batch) -> None:
         letter = refused.letter
@@ -227,6 +237,8 @@ class TaskState:
             batch.letters.append(_timer_letter(self.task, key, timer_id, due))
         else:
             advance.ring(row, timer_id, due, self.circumstances, batch.effects)
+            if self.watched:
+                self._weigh(key, row)
             if any(at <= due and timer not in others for timer, at in row.timers.items()):
                 raise RuntimeError(
                     f"timer {timer_id.split(':')[0]} set a timer that is due at once while firing"

@@ -2,8 +2,8 @@
 
 import logging
 
-from schemas.dead_letter import ReasonCode
-from streams.engine.batch import RecordId, TimerId
+from streams.engine.batch import RecordId, RowTooLarge, TimerId
+from streams.engine.state import TaskState
 from streams.engine.work import Culprit
 from streams.metrics import Metrics
 
@@ -19,11 +19,16 @@ class TaskBroken(Exception):
 
 
 class Suspects:
-    """Of one task. What fails twice at the same place is put into `poison`, which the next try leaves out."""
+    """Of one task. What fails twice at the same place is put into its `poison`, which the next try leaves out.
 
-    def __init__(self, task: int, poison: dict[RecordId | TimerId, ReasonCode], metrics: Metrics) -> None:
+    A customer whose row outgrew a record is `watched` from then on: the next try finds the event that did it, which
+    is the same however batches are cut.
+    """
+
+    def __init__(self, task: int, state: TaskState, metrics: Metrics) -> None:
         self._task = task
-        self._poison = poison
+        self._poison = state.poison
+        self._watched = state.watched
         self._metrics = metrics
         self._last: RecordId | TimerId | None = None
         self._commits_since: list[int] = []
@@ -37,6 +42,9 @@ class Suspects:
         cause = failure.__cause__ or failure
         self._metrics.failed_batches.labels(type(cause).__name__).inc()
         log.error("batch failed", extra={"task": self._task, "record": _without_key(suspect)}, exc_info=cause)
+        if isinstance(failure, RowTooLarge):
+            self._watched[failure.key] = failure.limit
+            return False
         if not isinstance(failure, Culprit) or suspect is None:
             return True
         if failure.reason == "row_too_large":

@@ -5,7 +5,7 @@ from schemas.customer import Customer, pack
 from schemas.dead_letter import DeadLetter, Origin
 from schemas.event import Arrival
 from schemas.touchpoints.web import WebCustom
-from streams.engine.batch import Batch
+from streams.engine.batch import Batch, RowTooLarge
 from streams.engine.outputs import MAX_ORIGINAL_BYTES, Outputs, dead_letter
 from streams.engine.task_row import TASK_ROW_KEY, TaskRow, unpack_task_row
 from streams.engine.work import Culprit
@@ -48,7 +48,14 @@ def test_the_task_row_is_the_last_record_of_every_batch() -> None:
     assert unpack_task_row(records[-1].value or b"").offsets == {"t": 3}
 
 
-def test_a_row_over_the_limit_names_the_last_event_that_made_it_so() -> None:
+def test_a_row_over_the_limit_names_its_customer() -> None:
+    batch = Batch([], rows={b"c:1": Customer("c:1")})
+    with pytest.raises(RowTooLarge) as caught:
+        Outputs("log", 10).pack(batch)
+    assert (caught.value.key, caught.value.limit) == (b"c:1", 10)
+
+
+def test_a_row_that_cannot_be_packed_names_what_touched_it_last() -> None:
     event = msgspec.convert(
         {
             "event_id": "e",
@@ -61,14 +68,15 @@ def test_a_row_over_the_limit_names_the_last_event_that_made_it_so() -> None:
         WebCustom,
     )
     arrivals = [Arrival(event, 1, "web", "touchpoints.web", offset, b"c:1", 1) for offset in (4, 5)]
-    batch = Batch([], applied=arrivals, rows={b"c:1": Customer("c:1")})
+    row = Customer("c:1", first_seen=1 << 70)  # no 64-bit integer
+    batch = Batch([], applied=arrivals, rows={b"c:1": row})
     with pytest.raises(Culprit) as caught:
-        Outputs("log", 10).pack(batch)
-    assert (caught.value.at, caught.value.reason) == (("touchpoints.web", 5), "row_too_large")
+        Outputs("log", 10_000).pack(batch)
+    assert (caught.value.at, caught.value.reason) == (("touchpoints.web", 5), "poison")
     batch.applied.clear()
     batch.rung[b"c:1"] = "churn_risk:silence"
     with pytest.raises(Culprit) as caught:
-        Outputs("log", 10).pack(batch)
+        Outputs("log", 10_000).pack(batch)
     assert caught.value.at == (b"c:1", "churn_risk:silence")
 
 

@@ -5,12 +5,13 @@ import pytest
 from aiokafka.partitioner import DefaultPartitioner
 from prometheus_client import CollectorRegistry
 
+from schemas.customer import pack
 from schemas.event import Arrival, Millis
 from schemas.policy import Policy, Storms
 from schemas.touchpoints import BUILT_IN
 from schemas.touchpoints.web import WebCustom
 from streams.decisions import advance
-from streams.engine.batch import Batch
+from streams.engine.batch import Batch, RowTooLarge
 from streams.engine.inbox import Tick
 from streams.engine.journal import Journal
 from streams.engine.outputs import Outputs
@@ -209,3 +210,17 @@ def test_a_task_that_opens_with_newer_releases_writes_them_into_its_journal() ->
     assert (told["reference_version"], told["paused"]) == (5, ["churn_risk"])
     journal.open(state.task_row())
     assert journal.record(Batch([])) is None
+
+
+def test_of_many_events_the_one_that_makes_a_watched_row_too_large_is_named() -> None:
+    state = _state()
+    sizes = [len(pack(_advance(state, _arrival(offset)).rows[b"c:1"])) for offset in range(5)]
+    assert sizes == sorted(sizes)
+    assert sizes[2] < sizes[3]
+
+    again = _state()
+    again.watched[b"c:1"] = sizes[2]
+    batch = Batch([_arrival(offset) for offset in range(5)])
+    with pytest.raises(RowTooLarge):
+        again.advance(batch, 5)
+    assert batch.current == (TOPIC, 3)
