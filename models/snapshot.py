@@ -56,8 +56,19 @@ class SnapshotRefusedError(ValueError):
     """A snapshot that must not be used; the message says why and what to do."""
 
 
+class NewerSnapshotError(SnapshotRefusedError):
+    """A newer version wrote the snapshot: this one must not learn anew and write over it."""
+
+
+class _Format(msgspec.Struct):
+    """What every manifest says, whatever else newer ones have."""
+
+    format: int
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Snapshot).decode
+_decode_format = msgspec.json.Decoder(_Format).decode
 _decode_manifest = msgspec.json.Decoder(Manifest).decode
 
 
@@ -147,6 +158,9 @@ def next_offsets(snapshots: Mapping[str, Snapshot]) -> dict[int, int]:
 
 def _manifest(model: str, value: bytes) -> Manifest:
     try:
+        written = _decode_format(value).format
+        if written > FORMAT:
+            raise NewerSnapshotError(f"{model}: snapshot format {written}, this version reads {FORMAT}")
         manifest = _decode_manifest(value)
     except msgspec.MsgspecError as error:
         raise SnapshotRefusedError(f"{model}: its manifest cannot be read: {error}") from error

@@ -15,7 +15,13 @@ from mode import Service
 
 from models.example_merge import ExampleMerge, Merged
 from models.learner import Learner
-from models.snapshot import Snapshot, SnapshotReader, to_records
+from models.snapshot import (
+    NewerSnapshotError,
+    Snapshot,
+    SnapshotReader,
+    SnapshotRefusedError,
+    to_records,
+)
 from schemas.example import Example, ExamplesWatermark
 from schemas.topics import EXAMPLES, MODELS
 from streams.engine.commit import OutputRecord, Transaction
@@ -96,6 +102,8 @@ class LearnerService(Service):
                     await self._hold()
                 except LeaseLost as lost:
                     log.warning("learner: lease not confirmed", exc_info=lost)
+                except SnapshotRefusedError as refused:
+                    log.error("learner: the published models are refused", extra={"why": str(refused)})
                 except Exception as failed:
                     log.exception("learner: begins again", exc_info=failed)
             await asyncio.sleep(RETRY_SECONDS)
@@ -124,18 +132,25 @@ class LearnerService(Service):
             await in_thread(self._threads, transaction.close)
 
     async def _published(self, consumer: AIOKafkaConsumer) -> dict[str, Snapshot]:
-        """The newest snapshots, read to the end of the topic."""
+        """The newest snapshots, read to the end of the topic. Raises NewerSnapshotError if newer code wrote them."""
         partition = TopicPartition(MODELS, 0)
         consumer.assign([partition])
         consumer.seek(partition, (await consumer.beginning_offsets([partition]))[partition])
         end = (await consumer.end_offsets([partition]))[partition]
         reader, newest = SnapshotReader(), dict[str, Snapshot]()
+        newer: NewerSnapshotError | None = None
         while await consumer.position(partition) < end:
             fetched = await consumer.getmany(partition, timeout_ms=200)
             for record in fetched.get(partition, ()):
-                snapshot = read_record(reader, record.key, record.value, record.offset)
+                try:
+                    snapshot = read_record(reader, record.key, record.value, record.offset)
+                except NewerSnapshotError as refused:
+                    newer = refused
+                    continue
                 if snapshot is not None:
-                    newest[snapshot.model] = snapshot
+                    newest[snapshot.model], newer = snapshot, None
+        if newer is not None:
+            raise newer
         return newest
 
     async def _read_on(self, consumer: AIOKafkaConsumer, kept: dict[int, int]) -> dict[int, int]:

@@ -45,7 +45,7 @@ class Lease:
             "group.id": group,
             "partition.assignment.strategy": "cooperative-sticky",
             "session.timeout.ms": settings.session_timeout_ms,
-            "heartbeat.interval.ms": max(300, settings.session_timeout_ms // 6),
+            "heartbeat.interval.ms": min(3_000, max(300, settings.session_timeout_ms // 6)),
             "max.poll.interval.ms": max(30_000, settings.session_timeout_ms),
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
@@ -69,7 +69,8 @@ class Lease:
             return
         message = self._consumer.poll(0)
         if message is not None and (error := message.error()) is not None:
-            if error.fatal():
+            # Of what a group is told that its client cannot go on, only the code says that it is fatal.
+            if error.fatal() or error.code() == KafkaError._FATAL:
                 raise KafkaException(error)
             log.warning("lease: %s", error.str())
 
@@ -137,4 +138,4 @@ class Lease:
         if partitions:
             self.moves += 1
             tasks = sorted(partition.partition for partition in partitions)
-            log.info(f"lease {verb}", extra={"tasks": tasks})
+            log.info(f"lease {verb}", extra={"topic": self._topic, "tasks": tasks})

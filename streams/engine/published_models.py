@@ -3,7 +3,7 @@
 import logging
 
 from models.scorers import scorers_of
-from models.snapshot import Snapshot, SnapshotReader, SnapshotRefusedError
+from models.snapshot import NewerSnapshotError, Snapshot, SnapshotReader, SnapshotRefusedError
 from schemas.topics import MODELS
 from streams.clock import wall_millis
 from streams.engine.follower import Follower
@@ -25,10 +25,10 @@ class PublishedModels(Follower):
 
     def take(self, key: bytes, value: bytes | None, offset: int) -> None:
         """Take a chunk or manifest; a complete snapshot becomes the scorer."""
-        snapshot = read_record(self._reader, key, value, offset)
-        if snapshot is None:
-            return
         try:
+            snapshot = read_record(self._reader, key, value, offset)
+            if snapshot is None:
+                return
             scorer = scorers_of({snapshot.model: snapshot})[snapshot.model]
         except (SnapshotRefusedError, KeyError) as refused:
             log.error("models: a snapshot is left aside", extra={"offset": offset, "why": str(refused)})
@@ -43,9 +43,14 @@ class PublishedModels(Follower):
 def read_record(
     reader: SnapshotReader, key: bytes | None, value: bytes | None, offset: int
 ) -> Snapshot | None:
-    """The snapshot that this record of `models` completes. One that makes no sense is left aside, loudly."""
+    """The snapshot that this record of `models` completes. One that makes no sense is left aside, loudly.
+
+    Raises NewerSnapshotError.
+    """
     try:
         return reader.feed((key or b"").decode(), value)
+    except NewerSnapshotError:
+        raise
     except (SnapshotRefusedError, UnicodeDecodeError) as refused:
         log.error("models: a record is left aside", extra={"offset": offset, "why": str(refused)})
         return None

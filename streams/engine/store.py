@@ -18,6 +18,8 @@ class Store:
         self.packed: dict[bytes, bytes] = {}
         self._hot_rows = hot_rows
         self._hot: dict[bytes, Customer] = {}
+        self._lent: set[bytes] = set()
+        """Keys of the rows that were handed out since the last `show`: they may have been changed."""
         self._heap: list[tuple[Millis, bytes]] = []
         self._scheduled: dict[bytes, Millis] = {}
 
@@ -29,19 +31,25 @@ class Store:
             if packed is None:
                 return None
             row = self._hot[key] = unpack(packed)
+        self._lent.add(key)
         return row
 
     def new_row(self, key: bytes) -> Customer:
         """Begin a row for a customer never seen before."""
         row = self._hot[key] = Customer(key.decode())
+        self._lent.add(key)
         return row
 
     def drop(self, key: bytes) -> None:
         """Undo `new_row`: nothing came of it."""
         del self._hot[key]
+        self._lent.discard(key)
 
     def schedule(self, key: bytes, due: Millis) -> None:
-        """Note the row's next timer. One heap entry a customer; entries that became too early are lazy."""
+        """Note the row's next timer. One heap entry a customer; entries that became too early are lazy.
+
+        So are those of rows that have no timer any more, or are forgotten: `next_due` mends them.
+        """
         known = self._scheduled.get(key)
         if known is None or due < known:
             self._scheduled[key] = due
@@ -68,21 +76,43 @@ class Store:
     def show(self, rows: Mapping[bytes, bytes]) -> None:
         """Make committed bytes the truth, and keep the hot set within its bound."""
         self.packed.update(rows)
+        self._lent.clear()
         if len(self._hot) > self._hot_rows:
             for key in list(self._hot)[: len(self._hot) - self._hot_rows // 2]:
                 del self._hot[key]
 
     def forget(self) -> None:
         """Throw away everything uncommitted; the next look unpacks the committed bytes again."""
-        self._hot.clear()
-        self._rebuild_heap()
+        for key in self._lent:
+            self._hot.pop(key, None)
+            if (packed := self.packed.get(key)) and (due := prefix(packed).due):
+                self.schedule(key, due)
+        self._lent.clear()
 
     def put_restored(self, key: bytes, packed: bytes | None) -> None:
-        """Take one changelog record: the newest wins, None deletes. `forget` follows at the end."""
+        """Take one changelog record: the newest wins, None deletes. `forget` follows at the end.
+
+        What is unpacked of the row is older, and goes.
+        """
         if packed is None:
             self.packed.pop(key, None)
         else:
             self.packed[key] = packed
+            if due := int.from_bytes(packed[1:9]):
+                self.schedule(key, due)
+        if self._hot:
+            self._hot.pop(key, None)
+
+    def release(self, count: int) -> bool:
+        """Drop up to `count` rows of a task that is closed for good; False when none are left.
+
+        A big store that is dropped at once holds up the loop.
+        """
+        for rows in (self._hot, self._scheduled, self.packed):
+            for _ in range(min(count, len(rows))):
+                rows.popitem()
+        del self._heap[-count:]
+        return bool(self.packed or self._hot)
 
     @property
     def open_timers(self) -> int:
@@ -95,10 +125,3 @@ class Store:
             return min(row.timers.values(), default=None)
         packed = self.packed.get(key)
         return (prefix(packed).due or None) if packed is not None else None
-
-    def _rebuild_heap(self) -> None:
-        self._scheduled = {
-            key: due for key, packed in self.packed.items() if (due := int.from_bytes(packed[1:9]))
-        }
-        self._heap = [(due, key) for key, due in self._scheduled.items()]
-        heapq.heapify(self._heap)

@@ -34,7 +34,7 @@ from streams.engine.outputs import Outputs
 from streams.engine.source import InputLost, Reading, Source
 from streams.engine.state import TaskState
 from streams.engine.suspects import Suspects, TaskBroken
-from streams.engine.task_row import TaskRow
+from streams.engine.task_row import NewerCode, TaskRow
 from streams.engine.threads import in_thread
 from streams.engine.versions import Versions
 from streams.engine.work import Channel, Due
@@ -47,7 +47,7 @@ MAX_OPENINGS = 3
 FRESH_MS = 2_000
 """Live, a topic has ended and a task is caught up only by a fetch that is not older."""
 VERSIONS_SECONDS = 0.05
-MODELS_SECONDS = 10.0
+REACH_SECONDS = 10.0
 WATERMARK_SECONDS = 10.0
 SPACING_SECONDS_PER_TASK = 0.004
 SPACING_SECONDS_MAX = 0.05
@@ -95,7 +95,7 @@ class Task:
         self._with = surroundings
         self._changelog = Changelog(settings, surroundings.changelog_topic, number, state.store)
         self._intake = Intake(number, surroundings.decoders, settings.idle)
-        self._suspects = Suspects(number, state.poison, surroundings.metrics)
+        self._suspects = Suspects(number, state, surroundings.metrics)
         self._journal = Journal(state)
         self._clock = SteadyClock()
         self._transaction: Transaction | None = None
@@ -126,7 +126,7 @@ class Task:
         self._intake.wake()
 
     async def run(self) -> None:
-        """Open and work, again after failures. Raises InputLost or TaskBroken when going on makes no sense."""
+        """Open and work, again after failures. Raises InputLost, NewerCode or TaskBroken when going on is no use."""
         failures = 0
         while self._is_wanted and failures < MAX_OPENINGS:
             try:
@@ -139,7 +139,7 @@ class Task:
                 break
             except OpeningGivenUp:
                 break
-            except InputLost:
+            except (InputLost, NewerCode):
                 raise
             except Exception as failure:
                 failures += self._suspects.note(failure)
@@ -176,7 +176,7 @@ class Task:
         )
         await in_thread(surroundings.threads, self._transaction.open)
         row = await self._changelog.restore(self._note_restored)
-        await self._await_models(row)
+        await self._await_versions(row)
         self.state.load(row)
         self._journal.open(row)
         topics = surroundings.decoders
@@ -197,14 +197,18 @@ class Task:
             },
         )
 
-    async def _await_models(self, row: TaskRow) -> None:
-        """A task does not score with older models than before, unless they do not come: made anew, say."""
-        deadline = monotonic() + MODELS_SECONDS
-        while not self._with.versions.has_reached(row.model_versions):
+    async def _await_versions(self, row: TaskRow) -> None:
+        """A task does not score with older models than before, or forget a pause, unless they do not come: made
+        anew, say.
+        """
+        deadline = monotonic() + REACH_SECONDS
+        while not self._with.versions.has_reached(row):
             if not self._is_wanted:
                 raise OpeningGivenUp
             if monotonic() > deadline:
-                log.error("models are older than the task's last", extra={"task": self.number})
+                log.error(
+                    "models or reference data are older than the task's last", extra={"task": self.number}
+                )
                 return
             await asyncio.sleep(VERSIONS_SECONDS)
 

@@ -28,6 +28,10 @@ class TaskRow(msgspec.Struct, array_like=True):
     storms: bytes = b""
 
 
+class NewerCode(ValueError):
+    """A newer version wrote what this one would misread. The text names no customer."""
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(TaskRow).decode
 
@@ -38,8 +42,8 @@ def pack_task_row(row: TaskRow) -> bytes:
 
 
 def unpack_task_row(packed: bytes) -> TaskRow:
-    """The row of these bytes. Raises ValueError if a newer code wrote it."""
+    """The row of these bytes. Raises NewerCode if this code cannot read it."""
     row = _decode(packed)
     if row.version != TASK_ROW_VERSION:
-        raise ValueError(f"a task row of version {row.version}; this code reads version {TASK_ROW_VERSION}")
+        raise NewerCode(f"a task row of version {row.version}; this code reads version {TASK_ROW_VERSION}")
     return row

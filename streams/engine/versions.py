@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from models.scorer import Scorer
 from schemas.policy import Policy
+from streams.engine.task_row import TaskRow
 from streams.triggers.circumstances import Circumstances
 
 
@@ -18,11 +19,11 @@ class Versions:
         self.released: dict[str, int] = {}
         self.reference_version = 0
 
-    def has_reached(self, model_versions: Mapping[str, int]) -> bool:
-        """Whether this worker knows models at least as new as these: a task never scores with older ones again."""
-        return all(
+    def has_reached(self, row: TaskRow) -> bool:
+        """Whether this worker knows all that the task knew: it never scores with older models or forgets a pause."""
+        return self.reference_version >= row.reference_version and all(
             name in self.scorers and self.scorers[name].version >= version
-            for name, version in model_versions.items()
+            for name, version in row.model_versions.items()
         )
 
     def apply(self, circumstances: Circumstances) -> dict[str, object]:

@@ -90,20 +90,23 @@ class Reader:
         return self._held[partition].answered_at
 
     async def getmany(
-        self, *partitions: TopicPartition, timeout_ms: int = 0
+        self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
     ) -> dict[TopicPartition, list[Got]]:
-        taken = self._take(partitions or self.assignment())
+        taken = self._take(partitions or self.assignment(), max_records)
         if not taken:
             self._waiter = self._world.loop.create_future()
             timer = self._world.loop.call_later(timeout_ms / 1000, self._stop_waiting)
             await self._waiter
             timer.cancel()
-            taken = self._take(partitions or self.assignment())
+            taken = self._take(partitions or self.assignment(), max_records)
         if self._world.fails("fetch"):
             raise KafkaConnectionError("what was taken is lost")
         return taken
 
-    def _take(self, partitions: tuple[TopicPartition, ...]) -> dict[TopicPartition, list[Got]]:
+    def _take(
+        self, partitions: tuple[TopicPartition, ...], max_records: int | None
+    ) -> dict[TopicPartition, list[Got]]:
+        """Of each partition as many at most: the client's bound is for all of them, but is used for one alone."""
         taken = {}
         for partition in partitions:
             held = self._held.get(partition)
@@ -111,6 +114,10 @@ class Reader:
                 continue
             fetched, held.fetched = held.fetched, None
             held.position = fetched.next_offset
+            if left := fetched.records[max_records:] if max_records else []:
+                held.fetched = fetched._replace(records=left)
+                held.position = left[0].offset
+                fetched = fetched._replace(records=fetched.records[:max_records])
             if fetched.records:
                 taken[partition] = [
                     Got(each.offset, each.appended_at, each.key, each.value, tuple(each.headers))

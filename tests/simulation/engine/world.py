@@ -127,7 +127,7 @@ def inhabited(world: World) -> Iterator[None]:
             patched.setattr(module, "AIOKafkaConsumer", partial(Reader, world))
         patched.setattr(lease, "Consumer", partial(Member, world))
         patched.setattr(clock, "time", stub)
-        for timed in (task, changelog, progress, logs):
+        for timed in (task, progress, logs):
             patched.setattr(timed, "monotonic", now)
         patched.setattr(advance, "take", take)
         patched.setattr(advance, "ring", ring)

@@ -1,5 +1,6 @@
 from models.scorer import Features, Score
 from schemas.policy import Policy
+from streams.engine.task_row import TaskRow
 from streams.engine.versions import Versions
 from streams.triggers.circumstances import Circumstances
 from streams.triggers.feeds import FeedTracker
@@ -54,6 +55,13 @@ def test_a_task_never_scores_with_an_older_model_again() -> None:
     versions.scorers["cart"] = Model(4)
     assert versions.apply(given) == {}
     assert given.scorers["cart"].version == 5
-    assert not versions.has_reached({"cart": 5})
-    assert versions.has_reached({"cart": 4})
-    assert not versions.has_reached({"cart": 4, "churn": 1})
+    assert not versions.has_reached(TaskRow(model_versions={"cart": 5}))
+    assert versions.has_reached(TaskRow(model_versions={"cart": 4}))
+    assert not versions.has_reached(TaskRow(model_versions={"cart": 4, "churn": 1}))
+
+
+def test_a_task_waits_for_the_pauses_that_it_knew() -> None:
+    versions = _known(5)
+    versions.reference_version = 7
+    assert versions.has_reached(TaskRow(reference_version=7))
+    assert not versions.has_reached(TaskRow(reference_version=8))

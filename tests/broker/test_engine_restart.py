@@ -1,0 +1,100 @@
+"""Kafka goes away and comes back under load: workers wait for it, and go on where they were."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+
+from tests.broker import brokers
+from tests.broker.brokers import Broker, Pair
+from tests.broker.traffic import Traffic
+from tests.broker.workers import Deployment, Worker, await_true, deployed
+
+pytestmark = [pytest.mark.broker, pytest.mark.xdist_group("broker")]
+
+SETTINGS = {"partitions": 4, "time": "events", "idle_ms": 20}
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    with brokers.broker(tmp_path) as alone:
+        yield alone
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    with brokers.pair(tmp_path) as both:
+        yield both
+
+
+def test_workers_outlive_a_broker_that_dies_and_comes_back(broker: Broker) -> None:
+    with deployed(broker.bootstrap, **SETTINGS) as shop:
+        workers = start_two(shop)
+        traffic = traffic_of(shop)
+        with traffic.flowing():
+            await_work(workers)
+            broker.kill()
+            await_true("commits that nobody answers", lambda: all(map(has_failed, workers)))
+            assert not any(worker.is_ready for worker in workers)
+            broker.start()
+            await_work(workers)
+        assert_taken_once(shop, traffic, workers)
+
+
+def test_workers_follow_coordinators_and_leaders_that_move(pair: Pair) -> None:
+    with deployed(pair.bootstrap, replication=2, **SETTINGS) as shop:
+        assert pair.coordinator == {2}
+        workers = start_two(shop)
+        traffic = traffic_of(shop)
+        with traffic.flowing():
+            await_work(workers)
+            pair.second.stop()
+            await_true("another coordinator", lambda: pair.coordinator == {1})
+            await_work(workers)
+            pair.second.start()
+            await_true("replicas in sync", pair.have_caught_up, 60)
+            pair.prefer()
+            await_true("the preferred coordinator", lambda: pair.coordinator == {2})
+            await_work(workers)
+        assert_taken_once(shop, traffic, workers)
+
+
+def start_two(shop: Deployment) -> list[Worker]:
+    workers = [shop.start(), shop.start()]
+    await_true("two workers at work", lambda: all(worker.metric("tasks_open") == 2 for worker in workers), 60)
+    return workers
+
+
+def traffic_of(shop: Deployment) -> Traffic:
+    """From a producer that writes each record once, whatever befalls the broker."""
+    config = {"bootstrap.servers": shop.bootstrap, "enable.idempotence": True, "linger.ms": 2, "log_level": 0}
+    shop.producer = Producer(config)
+    return Traffic(shop)
+
+
+def await_work(workers: list[Worker], seconds: float = 90.0) -> None:
+    """Wait until every worker, ready, has taken more than before."""
+    before = [worker.metric("applied_total") for worker in workers]
+
+    def go_on() -> bool:
+        assert all(worker.is_running for worker in workers), [worker.said for worker in workers]
+        now = [worker.metric("applied_total") for worker in workers]
+        return all(a + 20 < b for a, b in zip(before, now, strict=True)) and all(
+            worker.is_ready for worker in workers
+        )
+
+    await_true("every worker at work", go_on, seconds)
+
+
+def has_failed(worker: Worker) -> bool:
+    return any(line["message"] == "batch failed" for line in list(worker.log))
+
+
+def assert_taken_once(shop: Deployment, traffic: Traffic, workers: list[Worker]) -> None:
+    # The old one remembers the leaders' former epochs.
+    shop.admin = AdminClient({"bootstrap.servers": shop.bootstrap, "log_level": 0})
+    shop.await_taken(90)
+    traffic.assert_taken_once()
+    assert [worker.stop() for worker in workers] == [0, 0]
