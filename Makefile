@@ -6,7 +6,7 @@ SUITABLE := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_inf
 CHECKED := streams models schemas tests deploy/examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench simulate env clean lock
+.PHONY: help demo test check bench simulate soak env clean lock
 
 help: ## Tell every verb.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r verb what; do \
@@ -35,6 +35,9 @@ $(PEERS)/.installed: tests/bench/peers/requirements.lock $(STAMP)
 
 simulate: env ## The engine on a simulated Kafka, clock and threads, SEEDS=10000 times; one again with SEED=.
 	$(BIN)/python -m tests.simulation.engine --seeds $(or $(SEEDS),10000) $(if $(SEED),--seed $(SEED))
+
+soak: env ## Half of what two workers can take, for MINUTES=60, while they are killed and disturbed. ARGS are its own.
+	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),60) $(ARGS)
 
 env: $(STAMP) ## The Python environment in .venv, every package pinned by its hash.
 

@@ -102,13 +102,20 @@ class Engine(Service):
             self._metrics.rebalances.inc(self._lease.moves - self._moves_counted)
             self._moves_counted = self._lease.moves
             for number in self._lease.wanted - self._jobs.keys():
-                task = self.tasks[number] = self._new_task(number)
-                self._jobs[number] = asyncio.create_task(task.run(), name=f"task-{number}")
+                self._begin(number)
             for number, job in list(self._jobs.items()):
                 if job.done():
-                    del self._jobs[number], self.tasks[number]
+                    del self._jobs[number]
+                    self._forget_gauges(str(number), self.tasks.pop(number))
+                    if job.cancelled():
+                        raise RuntimeError(f"task {number} was cancelled, and not by the engine")
                     await job
             await asyncio.sleep(HOLD_SECONDS)
+
+    def _begin(self, number: int) -> None:
+        # Not in a variable of `_hold`'s, which would keep a task with all its rows when it is long gone.
+        task = self.tasks[number] = self._new_task(number)
+        self._jobs[number] = asyncio.create_task(task.run(), name=f"task-{number}")
 
     @Service.task
     async def _fetch(self) -> None:
@@ -182,6 +189,16 @@ class Engine(Service):
                 metrics.lag_records.labels(topic, number).set(behind)
             touchpoint = topic.removeprefix("touchpoints.")
             metrics.feed_stale.labels(touchpoint, number).set(state.feeds.is_stale(touchpoint))
+
+    def _forget_gauges(self, number: str, task: Task) -> None:
+        """A task that is gone is its next owner's to tell of: what stayed here would stand still, and be added."""
+        metrics = self._metrics
+        for gauge in (metrics.rows, metrics.timers_open, metrics.queue_bytes, metrics.restore_remaining):
+            gauge.remove(number)
+        metrics.watermark_lag_seconds.remove(number)
+        for topic in task.merge.inboxes:
+            metrics.lag_records.remove(topic, number)
+            metrics.feed_stale.remove(topic.removeprefix("touchpoints."), number)
 
     def _gauge_storms(self) -> None:
         """In how many tasks each trigger is held; 0 too, for one that was held before."""
