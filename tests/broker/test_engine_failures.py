@@ -4,11 +4,11 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from schemas.customer import unpack
-from schemas.topics import DEAD_LETTERS
+from schemas.topics import ACTIONS, DEAD_LETTERS
 from streams.engine.partitions import partition_of
 from tests.broker.breaking import BREAKING
-from tests.broker.events import SECOND, START, added, key_of
-from tests.broker.reading import read, rows
+from tests.broker.events import SECOND, START, added, key_of, placed
+from tests.broker.reading import read, rows, task_rows
 from tests.broker.workers import deployed
 
 pytestmark = pytest.mark.broker
@@ -58,6 +58,7 @@ def test_input_that_retention_has_cut_stops_the_worker_which_names_both_offsets(
 
         for number in range(5, 30):
             shop.send("web", "c:anna", added(f"e{number}", "anna", START + number * SECOND))
+        shop.send("orders", "c:anna", placed("o", "anna", START + 30 * SECOND))
         shop.producer.flush()
         cut = shop.admin.delete_records([TopicPartition("touchpoints.web", task, 20)])
         for done in cut.values():
@@ -66,5 +67,11 @@ def test_input_that_retention_has_cut_stops_the_worker_which_names_both_offsets(
         worker = shop.start()
         assert worker.wait(60) == 1, worker.said
         assert f"touchpoints.web[{task}]: next is offset 5, but the partition begins at 20" in worker.said
-        row = unpack(rows(read(kafka, shop.changelog))[key_of("anna").encode()])
+        changelog = read(kafka, shop.changelog)
+        row = unpack(rows(changelog)[key_of("anna").encode()])
         assert row.carts[0].items[0].quantity == 5
+        assert task_rows(changelog)[task].offsets == {
+            **{each.topic: 0 for each in shop.touchpoints},
+            "touchpoints.web": 5,
+        }
+        assert read(kafka, ACTIONS) == read(kafka, DEAD_LETTERS) == []
