@@ -41,8 +41,8 @@ class Changelog:
             enable_auto_commit=False,
             isolation_level="read_committed",
             auto_offset_reset="earliest",
-            max_partition_fetch_bytes=8 << 20,
-            fetch_max_bytes=32 << 20,
+            # More is not faster, and such answers would hold up the loop for longer.
+            max_partition_fetch_bytes=1 << 20,
             fetch_max_wait_ms=20,
         )
         await consumer.start()
