@@ -44,6 +44,8 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 
 MAX_OPENINGS = 3
+RELEASED = 1_000
+"""Rows of a closed task dropped at a time, within a few ms: all at once would hold up the other tasks."""
 FRESH_MS = 2_000
 """Live, a topic has ended and a task is caught up only by a fetch that is not older."""
 VERSIONS_SECONDS = 0.05
@@ -148,6 +150,8 @@ class Task:
             finally:
                 self._enter("idle")
         await self._close()
+        while not self._stopping and self.state.store.release(RELEASED):
+            await asyncio.sleep(0)
         if failures >= MAX_OPENINGS:
             raise TaskBroken(f"task {self.number} failed {failures} times in a row; see the log above")
 
