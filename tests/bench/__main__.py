@@ -6,7 +6,6 @@ from the first event to the last, and the process's CPU seconds over the same ti
 take half an hour for what the others read, and its rate does not grow with more.
 """
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -26,9 +25,10 @@ from streams.local.program import free_port
 from streams.local.stack import STATE_FOLDER, embedded
 from streams.settings import Settings
 from tests.bench import mix, steps
+from tests.bench.composition import composition
 from tests.bench.figures import BASE, Failed, Figures, Measured, keep, show, write
 from tests.bench.peers import systems as peers
-from tests.bench.process import LIMIT_SECONDS, answer, worker
+from tests.bench.process import LIMIT_SECONDS, answer, cpu_seconds, worker
 
 PEERS, FULL_JOB = JOBS = ("peers", "full job")
 
@@ -43,6 +43,10 @@ def bench(
         int, typer.Option(help="Of how many simulated customers, in the full job.")
     ] = 12_000,
     runs: Annotated[int, typer.Option(help="Runs of each system.")] = 3,
+    of: Annotated[
+        mix.Name | None,
+        typer.Option("--mix", help="The full job's events; recorded where there are such data."),
+    ] = None,
     job: Annotated[list[str] | None, typer.Option(help="Only this job; may be repeated.")] = None,
     report: Annotated[
         Path, typer.Option(envvar="REPORT", help="The figures as JSON; the picture goes beside it.")
@@ -55,7 +59,11 @@ def bench(
     faust_events = min(faust_events, events)
     if unknown := set(job or JOBS) - set(JOBS):
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}: the jobs are {', '.join(JOBS)}")
-    made = mix.events(events, customers) if not job or FULL_JOB in job else []
+    made, chosen = [], None
+    if not job or FULL_JOB in job:
+        chosen = mix.choose(of, console)
+        made = mix.named(chosen, events, customers)
+        composition(made).show(console, chosen)
     with embedded(with_redis=False) as stack:
         if not job or PEERS in job:
             with peers.systems(stack.bootstrap, events, faust_events, console.print) as systems:
@@ -63,7 +71,7 @@ def bench(
         if made:
             systems = _full_job(stack.bootstrap, made, faust_events)
             failures += _measure(console, figures, FULL_JOB, systems, runs)
-    show(console, figures)
+    show(console, figures, f"the full job's events are {chosen}" if chosen else "")
     if made:
         _print_steps(console, steps.measure(made[:50_000]))
     console.print(f"{report} and {write(figures, report)}")
@@ -121,16 +129,11 @@ def _watch(pid: int, port: int, count: int) -> Measured:
         seen = scrape(port)
         now = time.perf_counter()
         if seen is not None and seen.events:
-            first = first or (now, seen.events, _cpu_seconds(pid))
+            first = first or (now, seen.events, cpu_seconds(pid))
             if seen.events >= count:
-                return Measured(seen.events - first[1], now - first[0], _cpu_seconds(pid) - first[2])
+                return Measured(seen.events - first[1], now - first[0], cpu_seconds(pid) - first[2])
         time.sleep(0.1)
     raise TimeoutError(f"the worker did not take {count} events in {LIMIT_SECONDS:g} s")
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _print_steps(console: Console, spent: dict[str, float]) -> None:

@@ -53,9 +53,9 @@ def write(figures: Figures, report: Path) -> Path:
     return picture
 
 
-def show(console: Console, figures: Figures) -> None:
-    """Print the table."""
-    table = Table(title="events/s", caption=_GUARANTEES)
+def show(console: Console, figures: Figures, note: str = "") -> None:
+    """Print the table, and under it what it is of."""
+    table = Table(title="events/s", caption="; ".join(filter(None, (_GUARANTEES, note))))
     for number, column in enumerate(_COLUMNS):
         table.add_column(column, justify="left" if number < 2 else "right")
     for job, systems in figures.items():

@@ -54,13 +54,8 @@ def answer(command: Sequence[str], limit_seconds: float = LIMIT_SECONDS) -> dict
 @contextmanager
 def worker(settings: Settings) -> Iterator[int]:
     """A worker of this deployment, from when it is ready until the block ends; its pid. Raises TimeoutError."""
-    environment = {
-        **os.environ,
-        "PULPERO_BOOTSTRAP": settings.bootstrap,
-        "PULPERO_APP_ID": settings.app_id,
-        "PULPERO_TIME": settings.time,
-        "PULPERO_METRICS_PORT": str(settings.metrics_port),
-    }
+    given = settings.model_dump(exclude_none=True, exclude={"touchpoints", "agents"})
+    environment = {**os.environ, **{f"PULPERO_{name.upper()}": str(value) for name, value in given.items()}}
     command = [sys.executable, "-m", "streams", "worker"]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     try:
@@ -72,6 +67,12 @@ def worker(settings: Settings) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait()
+
+
+def cpu_seconds(pid: int) -> float:
+    """What this process has taken of the CPU, in user and kernel."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _tail(log: Path) -> str:
