@@ -16,10 +16,12 @@ from streams.settings import Settings
 _NUMBERS = count(1)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # With `--dist loadgroup` one worker runs all of these, so that a run starts one broker, not one a worker.
+    # With `--dist loadgroup` one worker runs all of these, so that a run starts one broker, not one a worker. First,
+    # because xdist reads the groups in this hook too.
     for item in items:
-        if "kafka" in getattr(item, "fixturenames", ()):
+        if "kafka" in getattr(item, "fixturenames", ()) or item.get_closest_marker("broker"):
             item.add_marker(pytest.mark.broker)
             item.add_marker(pytest.mark.xdist_group("broker"))
 

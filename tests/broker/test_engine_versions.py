@@ -71,14 +71,12 @@ def test_what_newer_code_has_written_ends_an_old_worker_that_says_so_and_changes
 
         worker = shop.start()
         assert worker.wait(60) == 1, worker.said
-        errors = [line["error"] for line in worker.log if line["message"] == "batch failed"]
-        assert all(error.startswith("streams.engine.task_row.NewerCode: ") for error in errors)
         said = {
             "row": f"{shop.changelog}[{task}] has rows of version {ROW_VERSION + 1}; this code reads up to "
             f"{ROW_VERSION}: start the version that wrote them",
             "task row": f"a task row of version {TASK_ROW_VERSION + 1}; this code reads version {TASK_ROW_VERSION}",
         }
-        assert said[what] in errors[0]
+        assert said[what] in worker.said
         assert read(kafka, shop.changelog) == before
         assert read(kafka, DEAD_LETTERS) == []
 

@@ -21,6 +21,7 @@ _SEEDS = (7, 8, 11)
 """Of streams in which everything occurs that is compared: feedback of every kind, caps, late items, withdrawals."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # With `--dist loadgroup` one worker runs all of these, one after the other: each keeps two cores busy.
     for item in items:
