@@ -222,6 +222,8 @@ class Deployment:
         return {(place.topic, place.partition): told.result().offset for place, told in asked.items()}
 
     def _have_leaders(self) -> bool:
+        # The client remembers how many partitions a topic of the same name had before, until it is told anew.
+        self._existing()
         try:
             return bool(self._end_offsets([each.name for each in self.registry]))
         except KafkaException:
