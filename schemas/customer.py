@@ -32,7 +32,11 @@ MAX_TEXT = 128
 """Characters kept of any free text (names, categories, reasons)."""
 
 
-class Identity(msgspec.Struct, array_like=True):
+class _Part(msgspec.Struct, array_like=True, gc=False):
+    """A row is a tree: nothing in it can close a cycle, so the garbage collector need not look at it."""
+
+
+class Identity(_Part):
     """The identifiers seen with this customer, and where and in what language to meet them."""
 
     customer_id: str | None = None
@@ -45,7 +49,7 @@ class Identity(msgspec.Struct, array_like=True):
     time_zone: str | None = None
 
 
-class Session(msgspec.Struct, array_like=True):
+class Session(_Part):
     """Activity without a gap of 30 minutes: first and last event's time, and what was done in it."""
 
     start: Millis
@@ -55,7 +59,7 @@ class Session(msgspec.Struct, array_like=True):
     adds: int = 0
 
 
-class CartItem(msgspec.Struct, array_like=True):
+class CartItem(_Part):
     """A product in a cart."""
 
     product_id: str
@@ -65,7 +69,7 @@ class CartItem(msgspec.Struct, array_like=True):
     category: str | None = None
 
 
-class Obstacle(msgspec.Struct, array_like=True):
+class Obstacle(_Part):
     """Something that stood in the customer's way; `detail` names product, field or refusal."""
 
     kind: Literal["payment_failed", "out_of_stock", "coupon_refused", "form_error", "no_results"]
@@ -74,7 +78,7 @@ class Obstacle(msgspec.Struct, array_like=True):
     detail: str | None = None
 
 
-class Cart(msgspec.Struct, array_like=True):
+class Cart(_Part):
     """A cart that has not become an order. `fired` is the stage it was last announced abandoned in.
 
     `stated_at` is when its whole content was last told, `advanced_at` when a checkout step was last
@@ -96,7 +100,7 @@ class Cart(msgspec.Struct, array_like=True):
     advanced_at: Millis = 0
 
 
-class OrderItem(msgspec.Struct, array_like=True):
+class OrderItem(_Part):
     """One line of an order; quantities in pieces. `told` holds what the customer was already told of it.
 
     `quantity` is 0 while only later news of the item is known, not its order. `delivered` and `delivered_at`
@@ -132,7 +136,7 @@ class OrderItem(msgspec.Struct, array_like=True):
     own_delivered_at: Millis | None = None
 
 
-class Order(msgspec.Struct, array_like=True):
+class Order(_Part):
     """An order and its items. `follows` is the order whose missing items it delivers.
 
     `event_id` is the event that placed it; while that is empty only later news of the order is known and
@@ -161,7 +165,7 @@ class Order(msgspec.Struct, array_like=True):
         return self.follows is None and bool(self.event_id)
 
 
-class Purchases(msgspec.Struct, array_like=True):
+class Purchases(_Part):
     """Purchase history: how many orders, when, for how much, and in what rhythm.
 
     The rhythm is of the days with purchases, in UTC: `gaps` between one and the next, their mean in days and
@@ -187,7 +191,7 @@ class Purchases(msgspec.Struct, array_like=True):
         return sqrt(self.gap_m2 / (self.gaps - 1)) if self.gaps > 1 else None
 
 
-class Viewed(msgspec.Struct, array_like=True):
+class Viewed(_Part):
     """A product looked at."""
 
     product_id: str
@@ -198,7 +202,7 @@ class Viewed(msgspec.Struct, array_like=True):
     event_id: str = ""
 
 
-class Contact(msgspec.Struct, array_like=True):
+class Contact(_Part):
     """An action emitted for this customer and what became of it: the ledger that caps read."""
 
     action_id: str
@@ -212,7 +216,7 @@ class Contact(msgspec.Struct, array_like=True):
     status_at: Millis = 0
 
 
-class Permission(msgspec.Struct, array_like=True):
+class Permission(_Part):
     """What the customer said of one purpose and channel, last."""
 
     status: Literal["granted", "denied", "withdrawn"]
@@ -220,7 +224,7 @@ class Permission(msgspec.Struct, array_like=True):
     evidence: str
 
 
-class Pending(msgspec.Struct, array_like=True):
+class Pending(_Part):
     """A prediction that waits for its outcome. `due` is when its horizon ends."""
 
     decision_id: str
@@ -232,7 +236,7 @@ class Pending(msgspec.Struct, array_like=True):
     due: Millis
 
 
-class Held(msgspec.Struct, array_like=True):
+class Held(_Part):
     """A candidate that a gate deferred: it is looked at again when its timer fires."""
 
     trigger: str
@@ -243,14 +247,14 @@ class Held(msgspec.Struct, array_like=True):
     decision_id: str
 
 
-class Churn(msgspec.Struct, array_like=True):
+class Churn(_Part):
     """Whether the customer's present silence was already announced as a lapse."""
 
     lapsed: bool = False
     since: Millis = 0
 
 
-class Customer(msgspec.Struct, array_like=True):
+class Customer(_Part):
     """One customer. Mutable: the fold changes it in place; its packed bytes are the committed truth.
 
     `first_seen` is the earliest event's time; `last_seen` and `last_event_id` are those of the customer's own

@@ -32,12 +32,12 @@ class Settings(BaseSettings):
     metrics_port: int = Field(default=9108, ge=0, le=65_535)
     """Port of /metrics and /ready on `metrics_host`; 0 for any free one."""
     metrics_host: str = "127.0.0.1"
-    batch_records: int = Field(default=4_000, ge=1, le=100_000)
+    batch_records: int = Field(default=8_000, ge=1, le=100_000)
     """At most so many records a commit."""
     queue_bytes: int = Field(default=32 << 20, ge=1 << 16)
     """Memory bound of one task's queues."""
-    hot_rows: int = Field(default=20_000, ge=0)
-    """Rows kept unpacked, by worker and task."""
+    hot_rows: int = Field(default=100_000, ge=0)
+    """Rows a worker keeps unpacked, in equal shares for its tasks."""
     max_record_bytes: int = Field(default=262_144, ge=1_024, le=900_000)
     max_row_bytes: int = Field(default=524_288, ge=1_024, le=900_000)
     idle_ms: int | None = Field(default=None, ge=0)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -10,7 +9,7 @@ import threading
 from typing import Any
 
 from streams.app import App
-from streams.engine import admin
+from streams.engine import admin, garbage
 from streams.metrics_endpoint import serve
 from streams.settings import Settings
 
@@ -33,8 +32,7 @@ async def run(app: App, settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    # A large live heap makes the default thresholds cost more than the work itself.
-    gc.set_threshold(50_000, 20, 100)
+    garbage.tame()
     endpoint = serve(
         app.metrics.registry, settings.metrics_host, settings.metrics_port, lambda: app.engine.is_ready
     )

@@ -1,7 +1,8 @@
 """Restore: the rows and the progress of one task, read back from its partition of the changelog."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -12,6 +13,11 @@ from streams.settings import Settings
 
 RECORDS = 500
 """Decoded and taken at a time, within a few ms: many tasks may restore at once, and none holds up those that work."""
+
+TELL_SECONDS = 20.0
+
+OnProgress = Callable[[int, int], None]
+"""Is told how many records were read and how many offsets remain."""
 
 
 class Changelog:
@@ -30,12 +36,13 @@ class Changelog:
         self.task_row = task_row
         self._next = offset + 1
 
-    async def restore(self, on_progress: Callable[[int, int], None]) -> TaskRow:
-        """Bring the store up to the partition's end. `on_progress(records read, offsets remaining)`.
+    def forget(self) -> None:
+        """Restore from the beginning next time: what was known to be committed is not."""
+        self.task_row, self._next = TaskRow(), 0
 
-        To be called after `Transaction.open`, which has aborted what a dead owner left open, so that the end
-        is stable. Raises KafkaError, and NewerCode for rows that only newer code can read.
-        """
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[AIOKafkaConsumer]:
+        """A consumer of this partition alone, for `undecided_from` and `restore`. Raises KafkaError."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
             enable_auto_commit=False,
@@ -47,12 +54,39 @@ class Changelog:
         )
         await consumer.start()
         try:
-            await self._read(consumer, on_progress)
+            yield consumer
         finally:
             await consumer.stop()
-        return self.task_row
 
-    async def _read(self, consumer: AIOKafkaConsumer, on_progress: Callable[[int, int], None]) -> None:
+    async def undecided_from(self, consumer: AIOKafkaConsumer, on_progress: OnProgress) -> int | None:
+        """The offset of the first record of a transaction that has no marker, if there is one.
+
+        Raises KafkaError, and TimeoutError if Kafka does not tell in TELL_SECONDS.
+        """
+        partition = self._partition
+        async with asyncio.timeout(TELL_SECONDS):
+            # The client asks only about topics that it was assigned.
+            consumer.assign([partition])
+            end = (await consumer.end_offsets([partition]))[partition]
+            # Anew: what was fetched until now would tell of an older high watermark.
+            consumer.assign([partition])
+            consumer.seek(partition, end)
+            while (high_watermark := consumer.highwater(partition)) is None:
+                await consumer.getmany(partition, timeout_ms=20, max_records=1)
+                on_progress(0, 0)
+        consumer.assign([])
+        return end if high_watermark > end else None
+
+    def has_taken(self, offset: int) -> bool:
+        """Whether the store shows what lies there."""
+        return offset < self._next
+
+    async def restore(self, consumer: AIOKafkaConsumer, on_progress: OnProgress) -> TaskRow:
+        """Bring the store up to the partition's end.
+
+        To be called after `Transaction.open`, which has aborted what a dead owner left open, so that the end
+        is stable. Raises KafkaError, and NewerCode for rows that only newer code can read.
+        """
         partition = self._partition
         consumer.assign([partition])
         beginning = (await consumer.beginning_offsets([partition]))[partition]
@@ -75,4 +109,5 @@ class Changelog:
             on_progress(len(records), end - position)
             if len(records) == RECORDS:
                 await asyncio.sleep(0)  # there may be more, and the client would hand it out at once
-        self._next = end
+        self._next = position
+        return self.task_row

@@ -1,7 +1,7 @@
 """The transaction of a batch: everything it says, its rows and its progress become visible together or never."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -11,6 +11,9 @@ from streams.settings import Settings
 OPEN_SECONDS = 20.0
 COMMIT_SECONDS = 9.0
 TRANSACTION_TIMEOUT_MS = 10_000
+
+_NOTHING = b"aborted"
+"""Key of records that nobody who reads committed ever sees; compacted topics want one."""
 
 
 class OutputRecord(NamedTuple):
@@ -34,6 +37,7 @@ class Transaction:
 
     def __init__(self, settings: Settings, transactional_id: str, partition: int) -> None:
         self._partition = partition
+        self._were_away = False
         self._producer = Producer(
             {
                 "bootstrap.servers": settings.bootstrap,
@@ -48,39 +52,79 @@ class Transaction:
                 "retry.backoff.max.ms": 50,
                 "compression.type": "lz4",
                 "log_level": 0,
+                "error_cb": self._note_error,
             }
         )
 
     def open(self) -> None:
         """Fence previous owners. Raises CommitFailed if Kafka refuses or does not answer in OPEN_SECONDS."""
         self._call(self._producer.init_transactions, OPEN_SECONDS)
+        self._call(self._producer.poll, 0)
+        self._were_away = False
+
+    def check(self) -> None:
+        """Raises CommitFailed if all brokers were away since `open`: what was committed last may have no marker.
+
+        A transaction that is decided while its partitions have no leader gets no markers: Kafka takes the partitions
+        for deleted. The next commit of this producer would show the half of it, where both have written.
+        """
+        self._call(self._producer.poll, 0)
+        if self._were_away:
+            raise CommitFailed("all brokers were away")
+
+    def settle(self, topics: Iterable[str]) -> None:
+        """Abort what has no marker of what this producer has written to the topics. To be called after `open`.
+
+        Its next marker in a partition decides all of that there: without this one it would be the commit of a batch
+        that has done the work again. Raises CommitFailed.
+        """
+        report = _Report()
+        self._call(self._producer.begin_transaction)
+        for topic in topics:
+            self._produce(OutputRecord(topic, _NOTHING, None), report)
+        self._flush()
+        if report.failed is not None:
+            raise CommitFailed(f"settle: {report.failed.str()}")
+        self._call(self._producer.abort_transaction, COMMIT_SECONDS)
 
     def commit(self, records: Sequence[OutputRecord]) -> int:
         """Write the records, at least one, in one transaction; the offset of the last one.
 
         Raises CommitFailed unless the transaction is known to be committed.
         """
+        self.check()
+        report = _Report()
         self._call(self._producer.begin_transaction)
-        offset = _Offset()
+        for record in records[:-1]:
+            self._produce(record, None)
+        self._produce(records[-1], report)
+        self._flush()
+        self.check()
+        self._call(self._producer.commit_transaction, COMMIT_SECONDS)
+        self.check()
+        return report.offset
+
+    def _produce(self, record: OutputRecord, report: "_Report | None") -> None:
         try:
-            for record in records[:-1]:
-                self._produce(record, None)
-            self._produce(records[-1], offset)
+            self._producer.produce(
+                record.topic,
+                value=record.value,
+                key=record.key,
+                headers=record.headers,
+                partition=self._partition,
+                on_delivery=report,
+            )
         except (KafkaException, BufferError) as failed:
             raise CommitFailed(f"produce: {failed}") from failed
-        self._call(self._producer.commit_transaction, COMMIT_SECONDS)
-        self._producer.poll(0)
-        return offset.value
 
-    def _produce(self, record: OutputRecord, on_delivery: "_Offset | None") -> None:
-        self._producer.produce(
-            record.topic,
-            value=record.value,
-            key=record.key,
-            headers=record.headers,
-            partition=self._partition,
-            on_delivery=on_delivery,
-        )
+    def _flush(self) -> None:
+        """Wait until Kafka has it all, or has said why not."""
+        unsent = 0
+        with contextlib.suppress(SystemError):
+            # So it is when a fatal error comes up meanwhile; the next call says which.
+            unsent = self._producer.flush(COMMIT_SECONDS)
+        if unsent:
+            raise CommitFailed(f"flush: {unsent} records were not sent within {COMMIT_SECONDS:g} s")
 
     def close(self) -> None:
         """Drop what is queued. An open transaction is aborted by the next owner's `open`, or by its timeout.
@@ -88,8 +132,11 @@ class Transaction:
         A producer that was fenced while it committed has nothing left to close, and says so.
         """
         self._producer.purge()
-        with contextlib.suppress(KafkaException):
+        with contextlib.suppress(KafkaException, SystemError):
             self._producer.close()
+
+    def _note_error(self, error: KafkaError) -> None:
+        self._were_away |= error.code() == KafkaError._ALL_BROKERS_DOWN
 
     def _call(self, method: Any, *arguments: float) -> None:
         try:
@@ -99,11 +146,15 @@ class Transaction:
             raise CommitFailed(f"{method.__name__}: {error.name()}: {error.str()}") from failed
 
 
-class _Offset:
-    """Remembers where a record was written."""
+class _Report:
+    """Remembers where a record was written, or why not."""
 
     def __init__(self) -> None:
-        self.value = -1
+        self.offset = -1
+        self.failed: KafkaError | None = None
 
     def __call__(self, error: KafkaError | None, message: Message) -> None:
-        self.value = message.offset() or 0
+        if error is not None:
+            self.failed = error
+        else:
+            self.offset = message.offset() or 0

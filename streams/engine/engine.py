@@ -1,8 +1,8 @@
 """The engine of one worker: it holds leases, runs their tasks, fetches for them and watches over them."""
 
 import asyncio
-import gc
 import logging
+import random
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from mode import Service
 
 from schemas.topics import Topic
 from streams.clock import wall_millis
-from streams.engine import admin
+from streams.engine import admin, garbage
 from streams.engine.follower import Follower
 from streams.engine.lease import Lease, LeaseLost
 from streams.engine.source import Source
@@ -28,6 +28,7 @@ HOLD_SECONDS = 0.05
 PUBLISH_SECONDS = 5.0
 GAUGE_SECONDS = 1.0
 SILENT_SECONDS = 15.0
+SWEEP_SECONDS = 3_600.0
 TOPICS_SECONDS = 60.0
 """How often the topics' partition counts are looked at."""
 
@@ -60,7 +61,6 @@ class Engine(Service):
         self._draining = False
         self._moves_counted = 0
         self._stormy: set[str] = set()
-        self._has_frozen = False
         self._registry = registry
         self._watchdog = Watchdog(
             self.tasks,
@@ -107,6 +107,7 @@ class Engine(Service):
                 if job.done():
                     del self._jobs[number]
                     self._forget_gauges(str(number), self.tasks.pop(number))
+                    self._share_hot_rows()
                     if job.cancelled():
                         raise RuntimeError(f"task {number} was cancelled, and not by the engine")
                     await job
@@ -116,6 +117,11 @@ class Engine(Service):
         # Not in a variable of `_hold`'s, which would keep a task with all its rows when it is long gone.
         task = self.tasks[number] = self._new_task(number)
         self._jobs[number] = asyncio.create_task(task.run(), name=f"task-{number}")
+        self._share_hot_rows()
+
+    def _share_hot_rows(self) -> None:
+        for task in self.tasks.values():
+            task.state.store.hot_rows = self._settings.hot_rows // len(self.tasks)
 
     @Service.task
     async def _fetch(self) -> None:
@@ -141,6 +147,14 @@ class Engine(Service):
                     log.warning("offsets not published: %s", lost)
 
     @Service.task
+    async def _sweep(self) -> None:
+        """Look for garbage where the collector does not look any more."""
+        while not self.should_stop and not self._draining:
+            # Workers that were started together do not pause together.
+            await asyncio.sleep(SWEEP_SECONDS * random.uniform(0.75, 1.25))
+            garbage.sweep()
+
+    @Service.task
     async def _watch_topics(self) -> None:
         """Nobody must add partitions: new records of a customer would go to another task than the old ones."""
         loop = asyncio.get_running_loop()
@@ -164,9 +178,6 @@ class Engine(Service):
             metrics.tasks_wanted.set(len(self._lease.wanted))
             metrics.tasks_open.set(sum(task.is_open for task in self.tasks.values()))
             metrics.ready.set(self.is_ready)
-            if self.is_ready and not self._has_frozen:
-                self._has_frozen = True
-                _freeze()
             for reason, count in self._source.dropped.items():
                 metrics.dropped_records.labels(reason).inc(count)
             self._source.dropped.clear()
@@ -177,6 +188,7 @@ class Engine(Service):
     def _gauge_task(self, number: str, task: Task) -> None:
         metrics, state = self._metrics, task.state
         metrics.rows.labels(number).set(len(state.store.packed))
+        metrics.rows_unpacked.labels(number).set(state.store.unpacked)
         metrics.timers_open.labels(number).set(state.store.open_timers)
         metrics.queue_bytes.labels(number).set(task.merge.queued_bytes)
         if state.stream_time:
@@ -193,8 +205,9 @@ class Engine(Service):
     def _forget_gauges(self, number: str, task: Task) -> None:
         """A task that is gone is its next owner's to tell of: what stayed here would stand still, and be added."""
         metrics = self._metrics
-        for gauge in (metrics.rows, metrics.timers_open, metrics.queue_bytes, metrics.restore_remaining):
+        for gauge in (metrics.rows, metrics.rows_unpacked, metrics.timers_open, metrics.queue_bytes):
             gauge.remove(number)
+        metrics.restore_remaining.remove(number)
         metrics.watermark_lag_seconds.remove(number)
         for topic in task.merge.inboxes:
             metrics.lag_records.remove(topic, number)
@@ -206,11 +219,6 @@ class Engine(Service):
         self._stormy |= held.keys()
         for trigger in self._stormy:
             self._metrics.storm_held.labels(trigger).set(held[trigger])
-
-
-def _freeze() -> None:
-    """Take what was restored out of the garbage collector's rounds: it lives as long as the process."""
-    gc.freeze()
 
 
 def task_threads(partitions: int) -> ThreadPoolExecutor:

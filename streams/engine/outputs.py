@@ -26,6 +26,8 @@ class Outputs:
     def __init__(self, changelog: str, max_row_bytes: int) -> None:
         self._changelog = changelog
         self._max_row_bytes = max_row_bytes
+        self.topics = (changelog, ACTIONS, DECISIONS, EXAMPLES, DEAD_LETTERS, JOURNAL)
+        """All that a task writes to."""
 
     def pack(self, batch: Batch) -> dict[bytes, bytes]:
         """The changed rows' bytes.

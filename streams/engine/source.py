@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from time import monotonic
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
@@ -24,6 +25,10 @@ STEP_SECONDS = 0.3
 RETRY_SECONDS = 0.1
 FULL_SECONDS = 0.005
 """How soon to look again when every inbox is full."""
+PACE_SECONDS = 0.01
+"""Between two fetches that bring little: one costs as much as dozens of records, however many it brings."""
+NOTE_SECONDS = 0.1
+"""Live, how often a partition that has no news, and was read to its end, is told of the newest fetch."""
 
 
 class InputLost(Exception):
@@ -55,6 +60,9 @@ class Source:
         self._next: dict[TopicPartition, int] = {}
         self._seeking: set[TopicPartition] = set()
         self._full_inboxes: set[TopicPartition] = set()
+        self._ended: dict[TopicPartition, int] = {}
+        """Partitions whose inboxes know that they were read to their end, and that last stable offset."""
+        self._noted_at = 0.0
         self._changed = asyncio.Event()
         self.dropped: Counter[str] = Counter()
         """Fetched records thrown away, by reason."""
@@ -117,6 +125,7 @@ class Source:
         if not consumer.assignment():
             await self._wait_for_change()
             return
+        began = monotonic()
         try:
             fetched = await consumer.getmany(timeout_ms=POLL_MS)
         except OffsetOutOfRangeError as out_of_range:
@@ -131,6 +140,9 @@ class Source:
         for partition, records in fetched.items():
             self._put(partition, records)
         await self._note_progress(consumer)
+        # A new assignment throws away what has been fetched since, so nothing is to be fetched before it.
+        if not self._changed.is_set() and not self._full_inboxes:
+            await asyncio.sleep(max(0.0, began + PACE_SECONDS - monotonic()))
 
     async def _step_over_unreadable(self, consumer: AIOKafkaConsumer) -> None:
         """aiokafka cannot read a record whose header names are not UTF-8, and loses what it read along with it.
@@ -168,6 +180,7 @@ class Source:
         await asyncio.sleep(RETRY_SECONDS)
 
     def _rewind(self, consumer: AIOKafkaConsumer) -> None:
+        self._ended.clear()
         for partition in consumer.assignment():
             if partition in self._next:
                 consumer.seek(partition, self._next[partition])
@@ -212,9 +225,18 @@ class Source:
 
         That fetch was sent when the one before it was answered, or later: what Kafka says is at least so new. The
         time of its own answer would not do: a process that was stopped meanwhile reads an old answer when it wakes.
+
+        Live, those at their end are told so now and then. Whether Kafka has more for them is asked every time:
+        an answer may have moved a partition's end, and have had no room for its records, or only aborted ones.
         """
+        is_due = self._settings.idle > 0 or monotonic() - self._noted_at >= NOTE_SECONDS
+        if is_due:
+            self._noted_at = monotonic()
         for partition in consumer.assignment():
             if partition not in self._next or partition in self._seeking:
+                continue
+            end = self._ended.get(partition)
+            if not is_due and end is not None and end == consumer.last_stable_offset(partition):
                 continue
             position = await self.progress.note(consumer, partition)
             if position is None:
@@ -228,6 +250,10 @@ class Source:
             answered_at = consumer.last_poll_timestamp(partition)
             if answered_at != inbox.answered_at:
                 inbox.fetched_at, inbox.answered_at = inbox.answered_at, answered_at
+            if position >= inbox.last_stable and inbox.fetched_at is not None:
+                self._ended[partition] = inbox.last_stable
+            else:
+                self._ended.pop(partition, None)
             if inbox.is_read_to_its_end and not was_at_end:
                 reading.wake()
 
@@ -246,6 +272,7 @@ class Source:
         for partition in wanted:
             consumer.seek(partition, self._next[partition])
         self._seeking.clear()
+        self._ended.clear()
         self.progress.expect(wanted)
 
     async def _out_of_range(self, consumer: AIOKafkaConsumer, error: OffsetOutOfRangeError) -> None:

@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Mapping
+from itertools import islice
 
 from schemas.customer import Customer, prefix, unpack
 from schemas.event import Millis
@@ -10,13 +11,13 @@ from schemas.event import Millis
 class Store:
     """`key → last committed packed bytes`. The bytes are the roll-back: what is not shown never happened.
 
-    Rows handed out by `row` may be changed freely until `show` or `forget`. At most `hot_rows` stay unpacked
-    between batches.
+    Rows handed out by `row` may be changed freely until `show` or `forget`. Between batches `cool` leaves at most
+    `hot_rows` unpacked; that may be changed at any time.
     """
 
     def __init__(self, hot_rows: int) -> None:
         self.packed: dict[bytes, bytes] = {}
-        self._hot_rows = hot_rows
+        self.hot_rows = hot_rows
         self._hot: dict[bytes, Customer] = {}
         self._lent: set[bytes] = set()
         """Keys of the rows that were handed out since the last `show`: they may have been changed."""
@@ -74,12 +75,19 @@ class Store:
         return None
 
     def show(self, rows: Mapping[bytes, bytes]) -> None:
-        """Make committed bytes the truth, and keep the hot set within its bound."""
+        """Make committed bytes the truth. `cool` is to follow."""
         self.packed.update(rows)
         self._lent.clear()
-        if len(self._hot) > self._hot_rows:
-            for key in list(self._hot)[: len(self._hot) - self._hot_rows // 2]:
-                del self._hot[key]
+
+    def cool(self, count: int) -> bool:
+        """Let go of up to `count` unpacked rows beyond the bound; False when there are no more of them.
+
+        Only between batches. Thousands of rows at once hold up the loop.
+        """
+        beyond = len(self._hot) - self.hot_rows
+        for key in list(islice(self._hot, max(0, min(count, beyond)))):
+            del self._hot[key]
+        return beyond > count
 
     def forget(self) -> None:
         """Throw away everything uncommitted; the next look unpacks the committed bytes again."""
@@ -104,7 +112,7 @@ class Store:
             self._hot.pop(key, None)
 
     def release(self, count: int) -> bool:
-        """Drop up to `count` rows of a task that is closed for good; False when none are left.
+        """Drop up to `count` rows with all that is known of them; False when none are left.
 
         A big store that is dropped at once holds up the loop.
         """
@@ -112,7 +120,12 @@ class Store:
             for _ in range(min(count, len(rows))):
                 rows.popitem()
         del self._heap[-count:]
-        return bool(self.packed or self._hot)
+        return bool(self.packed or self._hot or self._scheduled or self._heap)
+
+    @property
+    def unpacked(self) -> int:
+        """Rows that are unpacked just now."""
+        return len(self._hot)
 
     @property
     def open_timers(self) -> int:

@@ -18,13 +18,15 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Literal
 
+from aiokafka import AIOKafkaConsumer
+
 from schemas.action import moment
 from schemas.event import Millis
 from schemas.example import ExamplesWatermark
 from streams.clock import SteadyClock, wall_millis
 from streams.engine.batch import Batch
 from streams.engine.changelog import Changelog
-from streams.engine.commit import OutputRecord, Transaction
+from streams.engine.commit import CommitFailed, OutputRecord, Transaction
 from streams.engine.inbox import BEGINNING_OF_TIME
 from streams.engine.intake import Intake
 from streams.engine.journal import Journal
@@ -45,13 +47,13 @@ log = logging.getLogger(__name__)
 
 MAX_OPENINGS = 3
 RELEASED = 1_000
-"""Rows of a closed task dropped at a time, within a few ms: all at once would hold up the other tasks."""
+"""Rows dropped at a time, of a closed task or beyond what may stay unpacked: all at once would hold up the others."""
 FRESH_MS = 2_000
 """Live, a topic has ended and a task is caught up only by a fetch that is not older."""
 VERSIONS_SECONDS = 0.05
 REACH_SECONDS = 10.0
 WATERMARK_SECONDS = 10.0
-SPACING_SECONDS_PER_TASK = 0.004
+SPACING_SECONDS_PER_TASK = 0.0025
 SPACING_SECONDS_MAX = 0.05
 SPACED_BELOW = 200
 """A commit costs as much as dozens of events, whatever is in it, and the tasks of a worker share its CPU: so a task
@@ -102,6 +104,8 @@ class Task:
         self._clock = SteadyClock()
         self._transaction: Transaction | None = None
         self._stopping = False
+        self._is_settled = True
+        """Nothing was found without a marker that has not been aborted since."""
         self._input_lost: InputLost | None = None
         self._small_at: float | None = None
         self._promised: Millis = 0
@@ -150,8 +154,7 @@ class Task:
             finally:
                 self._enter("idle")
         await self._close()
-        while not self._stopping and self.state.store.release(RELEASED):
-            await asyncio.sleep(0)
+        await self._release()
         if failures >= MAX_OPENINGS:
             raise TaskBroken(f"task {self.number} failed {failures} times in a row; see the log above")
 
@@ -165,7 +168,7 @@ class Task:
         self.phase, self.since = phase, monotonic()
 
     async def _open(self) -> None:
-        """Prove the lease, fence the previous owner, restore, read on where the task row says.
+        """Prove the lease, fence the previous owner, settle what it left, restore, read on where the task row says.
 
         The proof comes first: a worker that lost its lease must not fence the rightful owner.
         """
@@ -178,8 +181,9 @@ class Task:
         self._transaction = Transaction(
             surroundings.settings, f"{surroundings.settings.app_id}-{self.number}", self.number
         )
-        await in_thread(surroundings.threads, self._transaction.open)
-        row = await self._changelog.restore(self._note_restored)
+        async with self._changelog.connected() as consumer:
+            await self._fence(self._transaction, consumer)
+            row = await self._changelog.restore(consumer, self._note_restored)
         await self._await_versions(row)
         self.state.load(row)
         self._journal.open(row)
@@ -200,6 +204,37 @@ class Task:
                 "seconds": round(monotonic() - began, 2),
             },
         )
+
+    async def _fence(self, transaction: Transaction, consumer: AIOKafkaConsumer) -> None:
+        """Fence the previous owner, and abort what it has left without a marker in any output.
+
+        That is asked first: fencing decides what is open, but only where the last transaction wrote.
+        """
+        threads = self._with.threads
+        undecided = await self._changelog.undecided_from(consumer, self._note_restored)
+        if undecided is not None:
+            self._is_settled = False
+            if self._changelog.has_taken(undecided):
+                self._changelog.forget()
+                await self._release()
+        await in_thread(threads, transaction.open)
+        if not self._is_settled:
+            await in_thread(threads, transaction.settle, self._with.outputs.topics)
+            deadline = monotonic() + REACH_SECONDS
+            while undecided is not None and undecided == await self._changelog.undecided_from(
+                consumer, self._note_restored
+            ):
+                # An abort is answered before its markers are written.
+                if monotonic() > deadline:
+                    raise CommitFailed(
+                        f"the changelog stays undecided from offset {undecided} on: a producer of another id left it "
+                        "so; kafka-transactions.sh abort ends that"
+                    )
+            self._is_settled = True
+
+    async def _release(self) -> None:
+        while not self._stopping and self.state.store.release(RELEASED):
+            await asyncio.sleep(0)
 
     async def _await_versions(self, row: TaskRow) -> None:
         """A task does not score with older models than before, or forget a pause, unless they do not come: made
@@ -225,6 +260,7 @@ class Task:
 
     async def _batch(self) -> bool:
         """Take one batch through all its steps; False if there was nothing to do."""
+        assert self._transaction is not None, "a batch of a task that is not open"
         if self.phase != "merge":
             self._enter("merge")
         await self._let_gather()
@@ -236,6 +272,7 @@ class Task:
         if not batch.items and (clock is None or not self._has_to_tick(clock)):
             if not self._intake.is_held_up:
                 self._enter("idle")
+            self._transaction.check()
             await self._intake.wait()
             return False
         # 4. and 5.
@@ -269,7 +306,7 @@ class Task:
 
     async def _write(self, batch: Batch, journal: dict[str, object] | None) -> None:
         """Steps 6 to 8."""
-        assert self._transaction is not None, "a batch of a task that is not open"
+        assert self._transaction is not None
         began = monotonic()
         progress = self.state.task_row()
         rows, offset = await in_thread(
@@ -280,6 +317,8 @@ class Task:
         self._changelog.note(progress, offset)
         self._suspects.clear()
         self._count(batch, visible_at, monotonic() - began)
+        while self.state.store.cool(RELEASED):
+            await asyncio.sleep(0)
         await self._with.committed(batch)
 
     def _commit(
@@ -330,6 +369,7 @@ class Task:
     def _note_restored(self, read: int, remaining: int) -> None:
         if not self._is_wanted:
             raise OpeningGivenUp
-        self.since = monotonic()
+        if read:
+            self.since = monotonic()
         self._with.metrics.restored_rows.inc(read)
         self._with.metrics.restore_remaining.labels(str(self.number)).set(remaining)

@@ -114,6 +114,12 @@ class TaskMetrics:
             "Customers in the store.",
             "Plan memory with 1.2 KB a row.",
         )
+        self.rows_unpacked = has.gauge(
+            "rows_unpacked",
+            "task",
+            "Customers whose rows are kept unpacked: the worker's hot_rows in equal shares.",
+            "Plan memory with 10 KB each, and set hot_rows by it.",
+        )
         self.failed_batches = has.counter(
             "failed_batches_total",
             "reason",

@@ -94,9 +94,12 @@ def _active(row: Customer, arrival: Arrival, circumstances: Circumstances) -> tu
 
 
 def _viewed(row: Customer, arrival: Arrival, circumstances: Circumstances) -> tuple[Candidate, ...]:
-    """A product's page begins a browsing that can be left."""
-    if not row.browse_fired and _BROWSE not in row.timers:
-        set_timer(row, _BROWSE, arrival.at + circumstances.policy.abandonment.browse_after)
+    """A product's page, the first that makes them enough, begins a browsing that can be left."""
+    policy = circumstances.policy.abandonment
+    if not row.browse_fired and _BROWSE not in row.timers and len(row.viewed) >= policy.browse_products:
+        since = arrival.at - policy.give_up
+        if sum(each.at > since for each in row.viewed) >= policy.browse_products:
+            set_timer(row, _BROWSE, row.last_seen + policy.browse_after)
     return _active(row, arrival, circumstances)
 
 

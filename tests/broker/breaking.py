@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +51,10 @@ def register(app: object) -> None:
 def _hold_up_restores(marker: Path) -> None:
     restore = Changelog.restore
 
-    async def restore_later(self: Changelog, on_progress: Callable[[int, int], None]) -> Any:
+    async def restore_later(self: Changelog, consumer: Any, on_progress: Any) -> Any:
         while marker.exists():
             await asyncio.sleep(0.02)
-        return await restore(self, on_progress)
+        return await restore(self, consumer, on_progress)
 
     Changelog.restore = restore_later  # type: ignore[method-assign]
 

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +65,11 @@ def _while_restoring(marker: Path) -> None:
             self.has_read |= bool(found)
             return found
 
-    async def restore_and_tell(self: Changelog, on_progress: Callable[[int, int], None]) -> Any:
+    async def restore_and_tell(self: Changelog, consumer: Any, on_progress: Any) -> Any:
         task = {"task": self._partition.partition}
         log.info(HELD, extra=task)
         try:
-            return await restore(self, on_progress)
+            return await restore(self, consumer, on_progress)
         except Exception:
             log.info(GIVEN_UP, extra=task)
             raise

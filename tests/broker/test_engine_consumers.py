@@ -36,7 +36,10 @@ def test_what_a_killed_worker_left_in_a_transaction_is_seen_by_nobody(kafka: str
         shop.await_taken()
 
         everything = Reader(kafka, ACTIONS, isolation="read_uncommitted").read()
-        written = Counter(dict(record.headers)["ce_id"].decode() for record in everything)
+        # What an heir writes to have something to abort has no value.
+        written = Counter(
+            dict(each.headers)["ce_id"].decode() for each in everything if each.value is not None
+        )
         assert max(written.values()) == 2, "the killed worker had written nothing"
 
         committed = Counter(written.keys())

@@ -40,8 +40,7 @@ def test_who_loses_the_lease_between_its_proof_and_the_fencing_fences_nobody(
         await_taken(shop, moved)
 
         marker.unlink()
-        assert_both_go_on(shop, traffic, slow, heir)
-        assert told(heir, "task open") == Counter(moved)
+        assert_both_go_on(shop, traffic, slow, heir, moved)
 
 
 def test_a_restore_whose_lease_goes_is_given_up_and_the_next_owner_opens(kafka: str, marker: Path) -> None:
@@ -61,8 +60,7 @@ def test_a_restore_whose_lease_goes_is_given_up_and_the_next_owner_opens(kafka: 
         await_taken(shop, moved)
 
         marker.unlink()
-        assert_both_go_on(shop, traffic, slow, heir)
-        assert told(heir, "task open") == Counter(moved)
+        assert_both_go_on(shop, traffic, slow, heir, moved)
 
 
 def test_a_task_that_is_given_back_while_it_closes_opens_again_after_it(kafka: str, marker: Path) -> None:
@@ -101,6 +99,26 @@ def test_a_batch_under_way_while_the_lease_goes_and_comes_back_is_thrown_away(
         assert_goes_on(shop, traffic, owner)
         # The others too, if the machine took longer than a transaction may last.
         assert failed(owner) >= Counter(moved)
+
+
+def test_the_tasks_of_a_worker_share_what_it_may_keep_unpacked(kafka: str) -> None:
+    with deployed(kafka, **SETTINGS, hot_rows=8) as shop:
+        traffic = Traffic(shop)
+        traffic.send()
+        first = shop.start()
+        shop.await_taken()
+        await_true("rows", lambda: all(first.metric("rows", task=str(task)) > 4 for task in TASKS))
+        await_unpacked(first, dict.fromkeys(TASKS, 2))
+        kept = set(TASKS) - await_moved(first, shop.start())
+        traffic.send()
+        await_unpacked(first, dict.fromkeys(kept, 4))
+
+
+def await_unpacked(worker: Worker, rows: dict[int, int]) -> None:
+    await_true(
+        f"{rows} rows unpacked by task",
+        lambda: {task: worker.metric("rows_unpacked", task=str(task)) for task in rows} == rows,
+    )
 
 
 def held_at(step: str, shop: Deployment, marker: Path) -> Worker:
@@ -145,19 +163,28 @@ def await_taken(shop: Deployment, tasks: set[int]) -> None:
     shop.await_offsets({place: end for place, end in shop.ends().items() if place[1] in tasks})
 
 
-def assert_goes_on(shop: Deployment, traffic: Traffic, *workers: Worker) -> None:
+def assert_goes_on(shop: Deployment, traffic: Traffic, owner: Worker) -> None:
+    assert_takes(shop, traffic, owner)
+    assert owner.stop() == 0
+
+
+def assert_takes(shop: Deployment, traffic: Traffic, *workers: Worker) -> None:
     """They have all tasks open, take what comes, and everything was taken once."""
     await_true("all tasks open", lambda: sum(map(open_tasks, workers)) == len(TASKS))
     traffic.send()
     shop.await_taken()
     traffic.assert_taken_once()
-    assert [worker.stop() for worker in workers] == [0] * len(workers)
 
 
 def open_tasks(worker: Worker) -> float:
     return worker.metric("tasks_open")
 
 
-def assert_both_go_on(shop: Deployment, traffic: Traffic, slow: Worker, heir: Worker) -> None:
-    assert_goes_on(shop, traffic, slow, heir)
+def assert_both_go_on(
+    shop: Deployment, traffic: Traffic, slow: Worker, heir: Worker, moved: set[int]
+) -> None:
+    assert_takes(shop, traffic, slow, heir)
+    # Before they stop: what the first gives back then the other may open.
+    assert told(heir, "task open") == Counter(moved)
+    assert [slow.stop(), heir.stop()] == [0, 0]
     assert failed(slow) == failed(heir) == Counter()

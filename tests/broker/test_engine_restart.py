@@ -1,5 +1,6 @@
 """Kafka goes away and comes back under load: workers wait for it, and go on where they were."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
-from tests.broker import brokers
+from schemas.topics import ACTIONS
+from streams.engine.outputs import Outputs
+from tests.broker import brokers, markers
 from tests.broker.brokers import Broker, Pair
 from tests.broker.traffic import Traffic
 from tests.broker.workers import Deployment, Worker, await_true, deployed
@@ -30,9 +33,10 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
 
 
 def test_workers_outlive_a_broker_that_dies_and_comes_back(broker: Broker) -> None:
-    with deployed(broker.bootstrap, **SETTINGS) as shop:
+    with deployed(broker.bootstrap, **SETTINGS, batch_records=50) as shop:
         workers = start_two(shop)
         traffic = traffic_of(shop)
+        give_work(workers, traffic)
         with traffic.flowing():
             await_work(workers)
             broker.kill()
@@ -41,6 +45,26 @@ def test_workers_outlive_a_broker_that_dies_and_comes_back(broker: Broker) -> No
             broker.start()
             await_work(workers)
         assert_taken_once(shop, traffic, workers)
+
+
+def test_what_kafka_leaves_undecided_is_aborted_before_it_is_done_again(broker: Broker) -> None:
+    with deployed(broker.bootstrap, **SETTINGS) as shop:
+        worker = shop.start()
+        traffic = traffic_of(shop)
+        traffic.send()
+        shop.await_taken()
+        assert worker.stop() == 0
+        broker.stop()
+        topics = Outputs(shop.changelog, shop.settings.max_row_bytes).topics
+        lost = [
+            markers.lose_last(broker.folder / "data", shop.changelog, topics, task)
+            for task in range(shop.settings.partitions)
+        ]
+        assert any({shop.changelog, ACTIONS} <= cut for cut in lost)
+        broker.start()
+        worker = shop.start()
+        traffic.send()
+        assert_taken_once(shop, traffic, [worker])
 
 
 def test_workers_follow_coordinators_and_leaders_that_move(pair: Pair) -> None:
@@ -74,6 +98,15 @@ def traffic_of(shop: Deployment) -> Traffic:
     return Traffic(shop)
 
 
+def give_work(workers: list[Worker], traffic: Traffic) -> None:
+    """More than they get done before a broker can be killed, so that each has a batch under way then."""
+    for worker in workers:
+        worker.signal(signal.SIGSTOP)
+    traffic.send(20_000)
+    for worker in workers:
+        worker.signal(signal.SIGCONT)
+
+
 def await_work(workers: list[Worker], seconds: float = 90.0) -> None:
     """Wait until every worker, ready, has taken more than before."""
     before = [worker.metric("applied_total") for worker in workers]
@@ -97,4 +130,4 @@ def assert_taken_once(shop: Deployment, traffic: Traffic, workers: list[Worker])
     shop.admin = AdminClient({"bootstrap.servers": shop.bootstrap, "log_level": 0})
     shop.await_taken(90)
     traffic.assert_taken_once()
-    assert [worker.stop() for worker in workers] == [0, 0]
+    assert [worker.stop() for worker in workers] == [0] * len(workers)

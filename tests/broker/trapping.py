@@ -151,7 +151,11 @@ def _starve(app: Any, topic: str) -> None:
             return False
         return time.monotonic() - empty_since.setdefault(partition, time.monotonic()) > STARVED_SECONDS
 
-    async def getmany_or_starve(self: Any, *, timeout_ms: int) -> Any:
+    async def getmany_or_starve(
+        self: Any, *partitions: TopicPartition, timeout_ms: int, max_records: int | None = None
+    ) -> Any:
+        if partitions:
+            return await getmany(self, *partitions, timeout_ms=timeout_ms, max_records=max_records)
         slow = {each for each in self.assignment() if each.topic == topic}
         fed = {each for each in slow if is_starved(each)}
         if fed == slow:

@@ -149,8 +149,8 @@ class _Transaction(Transaction):
 def _watch_openings(points: Failpoints) -> None:
     restore = Changelog.restore
 
-    async def restored(self: Changelog, on_progress: Callable[[int, int], None]) -> Any:
-        row = await restore(self, on_progress)
+    async def restored(self: Changelog, consumer: Any, on_progress: Any) -> Any:
+        row = await restore(self, consumer, on_progress)
         points.reach("after_restore")
         return row
 

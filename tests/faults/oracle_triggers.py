@@ -86,8 +86,9 @@ class Watch:
     def _on_site(self, event: Json, at: int) -> None:
         person, kind = self.person, event["type"]
         if kind == "product_viewed":
-            if not self.browse_fired and "abandonment:browse" not in self.timers:
-                self.timers["abandonment:browse"] = at + BROWSE_AFTER
+            is_enough = sum(seen > at - GIVE_UP for seen, _ in self.person.viewed) >= BROWSE_PRODUCTS
+            if is_enough and not self.browse_fired and "abandonment:browse" not in self.timers:
+                self.timers["abandonment:browse"] = self.person.last_seen + BROWSE_AFTER
         elif "cart_id" in event and kind != "custom":
             cart = person.cart(event["cart_id"])
             if cart is not None and cart.newest_event == event["event_id"] and not self._bought_since(cart):

@@ -127,8 +127,13 @@ def test_what_is_held_ends_with_exactly_one_final_record(seen: Run) -> None:
                 continue
             was_held = held.pop(about, None) is not None
             assert was_held or all(condition.name != "deferred_by" for condition in each.conditions)
-    assert held == {}
-    assert all(unpack(packed).held == [] for packed in seen.task.rows.values())
+    waiting = {
+        (row.key, each.trigger, each.business_key): each
+        for row in map(unpack, seen.task.rows.values())
+        for each in row.held
+    }
+    assert held == {about: each.reason for about, each in waiting.items()}
+    assert all(each.expires_at > seen.task.clock for each in waiting.values()), "it has outlived its expiry"
 
 
 @_laws

@@ -55,6 +55,8 @@ def _engine_run(entries: Sequence[Entry], size: int, hot_rows: int, crashes: fro
         rows = Outputs("log", 1 << 20).pack(batch)
         committed = pack_task_row(state.task_row())
         state.store.show(rows)
+        while state.store.cool(2):
+            pass
         outcome.actions.extend(each.to_json().decode() for each in batch.effects.actions)
         outcome.decisions.extend(each.to_json().decode() for each in batch.effects.decisions)
     outcome.rows.update(state.store.packed)

@@ -1,35 +1,37 @@
-"""`python -m tests.simulation.engine --seeds 10000`: many seeds over all cores; or one again, with `--seed`.
+"""Many seeds of the simulation over all cores, or one of them again."""
 
-Ends with exit code 1 and the seeds that broke a law, if any did.
-"""
-
-import argparse
 import multiprocessing
-import sys
 from collections import Counter
+from typing import Annotated
+
+import typer
 
 from tests.simulation.engine.simulate import simulate
 
 _TOLD_EVERY = 500
 
 
-def main() -> int:
-    asked = argparse.ArgumentParser(prog="simulate")
-    asked.add_argument("--seeds", type=int, default=10_000)
-    asked.add_argument("--seed", type=int)
-    given = asked.parse_args()
-    return one(given.seed) if given.seed is not None else many(given.seeds)
+def main(
+    seeds: Annotated[int, typer.Option(min=1, help="How many, from 0 on.")] = 10_000,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="This one alone: what happened, and what it broke.")
+    ] = None,
+) -> None:
+    """The engine on a simulated Kafka, clock and threads. Exit code 1 if a seed broke a law."""
+    raise typer.Exit(code=_one(seed) if seed is not None else _many(seeds))
 
 
-def one(seed: int) -> int:
-    """One seed: the hash of its course, and what it broke."""
+def _one(seed: int) -> int:
     outcome = simulate(seed)
-    _say(outcome.trace, *outcome.broken)
+    typer.echo(f"seed {seed}, course {outcome.trace}, {outcome.openings} openings")
+    _tell(outcome.happened)
+    for broken in outcome.broken:
+        typer.echo(f"broken: {broken}")
+    typer.echo("red" if outcome.broken else "green")
     return bool(outcome.broken)
 
 
-def many(seeds: int) -> int:
-    """Seeds from 0 on."""
+def _many(seeds: int) -> int:
     happened: Counter[str] = Counter()
     red: list[int] = []
     with multiprocessing.get_context("spawn").Pool() as cores:
@@ -37,19 +39,21 @@ def many(seeds: int) -> int:
             happened += outcome.happened
             if outcome.broken:
                 red.append(outcome.seed)
-                _say(f"seed {outcome.seed}: {'; '.join(outcome.broken[:3])}")
-            if done % _TOLD_EVERY == 0:
-                _say(f"{done} of {seeds} seeds, {len(red)} red")
-    _say("what happened:", *(f"  {count:7} {what}" for what, count in sorted(happened.items())))
+                typer.echo(f"seed {outcome.seed}: {'; '.join(outcome.broken[:3])}")
+            if done % _TOLD_EVERY == 0 and done < seeds:
+                typer.echo(f"{done} of {seeds} seeds, {len(red)} red")
+    _tell(happened)
+    typer.echo(f"{seeds} seeds, {len(red)} red")
     if red:
-        _say(f"again: make simulate SEED={min(red)}")
+        typer.echo(f"again: make simulate SEED={min(red)}")
     return bool(red)
 
 
-def _say(*lines: str) -> None:
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    sys.stdout.flush()
+def _tell(happened: Counter[str]) -> None:
+    typer.echo("what happened:")
+    for what, count in sorted(happened.items()):
+        typer.echo(f"  {count:7} {what}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)

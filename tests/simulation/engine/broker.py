@@ -19,9 +19,10 @@ Headers = list[tuple[str, bytes]]
 
 @dataclass(eq=False)
 class Txn:
-    """One transaction. `writer` is the process that produced it, for the laws."""
+    """One transaction. `writer` is the process that produced it, for the laws; `producer` its transactional id."""
 
     writer: str
+    producer: str | None = None
     state: Literal["open", "committed", "aborted"] = "open"
     places: set[Place] = field(default_factory=set)
     started_at: float = 0.0
@@ -103,11 +104,24 @@ class Broker:
         return self._append(place, Entry(record, txn, self.loop.time()))
 
     def mark(self, txn: Txn, state: Literal["committed", "aborted"]) -> None:
-        """End a transaction: a marker in each of its partitions."""
+        """End a transaction: a marker in each of its partitions, for all that its producer left open there."""
         txn.state = state
         for place in sorted(txn.places):
-            del self.partitions[place].open[txn]
+            partition = self.partitions[place]
+            del partition.open[txn]
+            for left in [each for each in partition.open if each.producer and each.producer == txn.producer]:
+                left.state = state
+                del partition.open[left]
             self._append(place, Entry(None, txn, self.loop.time()))
+
+    def leave(self, txn: Txn) -> None:
+        """Its markers are lost: in each partition the producer's next marker there decides."""
+        for place in txn.places:
+            partition, part = self.partitions[place], Txn(txn.writer, txn.producer)
+            partition.open[part] = partition.open.pop(txn)
+            partition.log = [
+                entry._replace(txn=part) if entry.txn is txn else entry for entry in partition.log
+            ]
 
     def init(self, transactional_id: str) -> int:
         """Fence earlier producers of the id and abort what they left open; the new epoch."""
@@ -122,16 +136,19 @@ class Broker:
         """The transaction that is open, or a new one. Raises KafkaException if the producer is fenced."""
         known = self._checked(transactional_id, epoch)
         if known.txn is None:
-            known.txn = Txn(writer, started_at=self.loop.time())
+            known.txn = Txn(writer, transactional_id, started_at=self.loop.time())
             self.loop.outside(timeout, self._time_out, transactional_id, known.txn)
         return known.txn
 
-    def end(self, transactional_id: str, epoch: int) -> None:
-        """Commit. Raises KafkaException if the producer is fenced, or has nothing open."""
+    def end(self, transactional_id: str, epoch: int, state: Literal["committed", "aborted", "left"]) -> None:
+        """Commit, abort, or lose the markers. Raises KafkaException if the producer is fenced, or has nothing open."""
         known = self._checked(transactional_id, epoch)
         if known.txn is None:
-            raise KafkaException(KafkaError(KafkaError.INVALID_TXN_STATE, "nothing to commit"))
-        self.mark(known.txn, "committed")
+            raise KafkaException(KafkaError(KafkaError.INVALID_TXN_STATE, "nothing to end"))
+        if state == "left":
+            self.leave(known.txn)
+        else:
+            self.mark(known.txn, state)
         known.txn = None
 
     def read(self, *topics: str) -> list[Record]:

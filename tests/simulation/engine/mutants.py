@@ -9,12 +9,14 @@ import pytest
 from schemas.event import Millis
 from streams.engine import task
 from streams.engine.batch import Batch
+from streams.engine.changelog import Changelog
 from streams.engine.commit import Transaction
 from streams.engine.inbox import Inbox
 from streams.engine.intake import Intake
 from streams.engine.lease import Lease
 from streams.engine.source import Reading, Source
 from streams.engine.state import TaskState
+from streams.engine.store import Store
 from streams.settings import Settings
 
 
@@ -30,6 +32,20 @@ def opens_without_fencing(patch: pytest.MonkeyPatch) -> None:
 
 def opens_without_init(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Transaction, "open", lambda transaction: None)
+
+
+def leaves_what_has_no_marker(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Transaction, "settle", lambda transaction, topics: None)
+
+
+def goes_on_after_all_brokers_were_away(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Transaction, "check", lambda transaction: None)
+
+
+def keeps_rows_that_were_aborted(patch: pytest.MonkeyPatch) -> None:
+    """A batch that counted as committed, and never became visible, stays in the store."""
+    patch.setattr(Changelog, "forget", lambda changelog: None)
+    patch.setattr(Store, "release", lambda store, count: False)
 
 
 def does_not_seek_after_a_failure(patch: pytest.MonkeyPatch) -> None:
@@ -49,17 +65,6 @@ def does_not_seek_after_a_failure(patch: pytest.MonkeyPatch) -> None:
         add(source, number, reading, {**offsets, **came_to.get((id(source), number), {})})
 
     patch.setattr(Source, "remove", removed)
-    patch.setattr(Source, "add", added)
-
-
-def takes_what_was_under_way(patch: pytest.MonkeyPatch) -> None:
-    """What a fetch from before the opening brings is taken."""
-    add = Source.add
-
-    def added(source: Source, *arguments: Any) -> None:
-        add(source, *arguments)
-        source._seeking.clear()
-
     patch.setattr(Source, "add", added)
 
 
@@ -123,8 +128,10 @@ _LIVE = range(2, 330, 3)
 MUTANTS = (
     Mutant(opens_without_fencing, _ANY),
     Mutant(opens_without_init, range(1)),
+    Mutant(leaves_what_has_no_marker, _ANY),
+    Mutant(goes_on_after_all_brokers_were_away, range(70, 120)),
+    Mutant(keeps_rows_that_were_aborted, range(110, 170)),
     Mutant(does_not_seek_after_a_failure, _ANY),
-    Mutant(takes_what_was_under_way, _ANY),
     Mutant(keeps_the_queues_of_a_failed_incarnation, _ANY),
     Mutant(fires_timers_after_the_batch, _ANY),
     Mutant(opens_without_the_leases_proof, _ANY),

@@ -34,6 +34,10 @@ class Producer:
         self._queued: list[tuple[dict[str, Any], Callable[..., None] | None]] = []
         self._reports: list[tuple[Callable[..., None], int]] = []
         self._fault: KafkaException | None = None
+        self._is_gone = False
+        """All brokers are, and nothing can be sent; `_is_left` when it has noticed."""
+        self._is_left = False
+        self._tell_error: Callable[[KafkaError], None] = config["error_cb"]
 
     def init_transactions(self, timeout: float) -> None:
         world = self._world
@@ -60,12 +64,8 @@ class Producer:
 
     def commit_transaction(self, timeout: float) -> None:
         world = self._world
-        world.reach("producing")
-        world.travel()
-        self._send()
         if self._fault is not None:
             raise self._fault
-        world.reach("produced")
         answers: list[KafkaException | None] = []
         delay = world.delay()
         if not world.fails("end lost"):
@@ -81,7 +81,25 @@ class Producer:
         world.reach("committed")
         world.travel()
 
+    def flush(self, timeout: float) -> int:
+        self._world.reach("producing")
+        self._world.travel()
+        self._send()
+        self._world.reach("produced")
+        return len(self._queued)
+
+    def abort_transaction(self, timeout: float) -> None:
+        world = self._world
+        if self._fault is not None:
+            raise self._fault
+        assert self._epoch is not None
+        world.broker.end(self._id, self._epoch, "aborted")
+        world.reach("settled")
+        world.travel()
+
     def poll(self, timeout: float) -> None:
+        if self._is_left:
+            self._tell_error(KafkaError(KafkaError._ALL_BROKERS_DOWN, "nobody is there"))
         for report, offset in self._reports:
             report(None, Delivered(offset))
         self._reports.clear()
@@ -95,7 +113,7 @@ class Producer:
     def _send(self) -> None:
         """What is queued goes to the broker; the first record of a transaction opens it there."""
         world, queued = self._world, self._queued
-        if not queued or self._epoch is None or self._fault is not None:
+        if not queued or self._epoch is None or self._fault is not None or self._is_gone:
             return
         self._queued = []
         try:
@@ -113,14 +131,25 @@ class Producer:
             if on_delivery is not None:
                 self._reports.append((on_delivery, offset))
 
+    def _leave(self) -> None:
+        """It has noticed that all brokers are gone; from now on they may be back."""
+        self._is_gone, self._is_left = False, True
+
     def _end(self, answers: list[KafkaException | None]) -> None:
         assert self._epoch is not None
+        world = self._world
+        is_left = world.fails("markers lost")
         try:
-            self._world.broker.end(self._id, self._epoch)
+            world.broker.end(self._id, self._epoch, "left" if is_left else "committed")
         except KafkaException as refused:
             answers.append(refused)
         else:
-            answers.append(None)
+            # What loses markers is the end of all brokers, before or after the answer.
+            if is_left:
+                self._is_gone = True
+                world.loop.outside(world.delay(), self._leave)
+            if not is_left or world.rng.random() < 0.5:
+                answers.append(None)
 
 
 def _error(code: int, text: str) -> KafkaException:

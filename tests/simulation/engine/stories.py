@@ -14,6 +14,8 @@ from tests.simulation.engine.broker import Txn
 from tests.simulation.engine.shop import Shop
 from tests.simulation.engine.worker import Worker
 
+_CUSTOMERS = 8
+"""Of a live shop."""
 LONGEST_SILENCE: Millis = 12_000
 """After which the live policy speaks of a cart."""
 
@@ -27,6 +29,9 @@ async def by_events(shop: Shop, portions: tuple[Portion, ...]) -> None:
         await asyncio.sleep(shop.rng.uniform(0.05, 0.8))
     await disturbing
     world.is_calm = True
+    # What lost its markers after it was answered is decided with the next record, if there is one.
+    for sent in stream.clock(portions[-1].at):
+        shop.send(sent)
     await _all_taken(shop)
     for sent in stream.clock(portions[-1].at + stream.AFTERWARDS):
         shop.send(sent)
@@ -118,19 +123,24 @@ async def live(shop: Shop) -> None:
         await asyncio.sleep(shop.rng.uniform(0.1, 1.4))
     await disturbing
     shop.world.is_calm = True
+    # As above.
+    for number in range(_CUSTOMERS):
+        _say(shop, "consent", f"{number}", _consented(f"calm-{number}", f"{number}", shop.world.wall()))
     await _all_taken(shop)
+    if not shop.alive:
+        shop.start()
     await asyncio.sleep(LONGEST_SILENCE / 1000 + 6)
     await _all_taken(shop)
     await _all_stopped(shop)
 
 
 def _act(shop: Shop, number: int, rng: Random) -> None:
-    world, customer = shop.world, f"{rng.randrange(8)}"
+    world, customer = shop.world, f"{rng.randrange(_CUSTOMERS)}"
     at = world.wall() - rng.choice((0, 0, 100, 1_500))
     drawn, txn = rng.random(), None
     if drawn < 0.5:
         told: list[tuple[str, dict[str, Any]]] = [
-            ("consent", event(f"c{number}", customer, "granted", at, purpose="marketing", evidence="form")),
+            ("consent", _consented(f"c{number}", customer, at)),
             ("web", added(f"a{number}", customer, at)),
         ]
     else:
@@ -140,4 +150,12 @@ def _act(shop: Shop, number: int, rng: Random) -> None:
             hangs = rng.choice((0.1, 3.0, 8.0, 16.0))
             world.loop.outside(hangs, world.broker.mark, txn, rng.choice(("committed", "aborted")))
     for touchpoint, said in told:
-        shop.send(Sent(touchpoint, key_of(customer), orjson.dumps(said)), txn)
+        _say(shop, touchpoint, customer, said, txn)
+
+
+def _consented(event_id: str, customer: str, at: Millis) -> dict[str, Any]:
+    return event(event_id, customer, "granted", at, purpose="marketing", evidence="form")
+
+
+def _say(shop: Shop, touchpoint: str, customer: str, said: dict[str, Any], txn: Txn | None = None) -> None:
+    shop.send(Sent(touchpoint, key_of(customer), orjson.dumps(said)), txn)

@@ -32,7 +32,7 @@ def test_a_seed_is_the_whole_story(seed: int) -> None:
 
     there = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
 
-    assert there.stdout.split() == [simulate(seed).trace]
+    assert f"course {simulate(seed).trace}," in there.stdout
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.fault.__name__)

@@ -28,7 +28,14 @@ Strike = Literal["kill", "freeze", "raise"]
 
 _STRIKES: tuple[Strike, ...] = ("kill", "freeze", "raise")
 _CHANCE_OF_STRIKE = 0.012
-_CHANCES = {"fetch": 0.004, "init": 0.02, "end lost": 0.006, "end unanswered": 0.006, "break": 0.003}
+_CHANCES = {
+    "fetch": 0.004,
+    "init": 0.02,
+    "end lost": 0.006,
+    "end unanswered": 0.006,
+    "markers lost": 0.03,
+    "break": 0.003,
+}
 STALLS = (0.4, 2.0, 4.5, 9.0, 13.0)
 """How long a frozen process sleeps, in seconds: within the session, beyond it, beyond a transaction's timeout."""
 
@@ -127,7 +134,7 @@ def inhabited(world: World) -> Iterator[None]:
             patched.setattr(module, "AIOKafkaConsumer", partial(Reader, world))
         patched.setattr(lease, "Consumer", partial(Member, world))
         patched.setattr(clock, "time", stub)
-        for timed in (task, progress, logs):
+        for timed in (task, source, progress, logs):
             patched.setattr(timed, "monotonic", now)
         patched.setattr(advance, "take", take)
         patched.setattr(advance, "ring", ring)

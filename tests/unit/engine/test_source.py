@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,6 +31,10 @@ class Consumer:
         self.positions: dict[TopicPartition, int] = {}
         self.plan: deque[tuple[int, KafkaError | None]] = deque()
         self.answers = True
+        self.no_room: set[TopicPartition] = set()
+        """The answer is full before their records."""
+        self.meanwhile: Callable[[], None] = lambda: None
+        """Happens while the next `getmany` is under way."""
 
     def assignment(self) -> set[TopicPartition]:
         return set(self.positions)
@@ -48,9 +53,11 @@ class Consumer:
         self.fetches += self.answers
         found = {}
         for partition, position in self.positions.items():
-            offsets = range(position, min(position + count, self.ends[partition]))
+            until = position if partition in self.no_room else min(position + count, self.ends[partition])
+            offsets = range(position, until)
             found[partition] = [_record(offset) for offset in offsets]
             self.positions[partition] += len(offsets)
+        self.meanwhile()
         if error is not None:
             raise error
         return {partition: records for partition, records in found.items() if records}
@@ -76,12 +83,16 @@ class Time:
 def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     passing = Time()
     monkeypatch.setattr(progress, "monotonic", lambda: passing.now)
+    monkeypatch.setattr(source, "monotonic", lambda: passing.now)
+    monkeypatch.setattr(source, "PACE_SECONDS", 0)
     monkeypatch.setattr(source, "RETRY_SECONDS", 0)
     return passing
 
 
-def _reads(consumer: Consumer) -> tuple[Source, dict[TopicPartition, Inbox]]:
-    made = Source(Settings(), 2)
+def _reads(
+    consumer: Consumer, settings: Settings | None = None
+) -> tuple[Source, dict[TopicPartition, Inbox]]:
+    made = Source(settings or Settings(), 2)
     made._consumer = consumer
     inboxes = {each: Inbox(each.topic) for each in (WEB, ORDERS)}
     by_topic = {inbox.topic: inbox for inbox in inboxes.values()}
@@ -108,6 +119,25 @@ def test_records_that_an_error_took_away_are_read_again(time: Time) -> None:
     _fetch(reads, consumer, (2, None), (2, CorruptRecordException()), (2, None), (9, None))
     assert [record.offset for record in inboxes[WEB].raw] == [*range(9)]
     assert [record.offset for record in inboxes[ORDERS].raw] == [*range(3)]
+
+
+def test_what_is_under_way_while_a_task_opens_again_is_not_taken(time: Time) -> None:
+    consumer = Consumer({WEB: 9, ORDERS: 0})
+    reads, _ = _reads(consumer)
+    _fetch(reads, consumer, (4, None))
+    inboxes = {each.topic: Inbox(each.topic) for each in (WEB, ORDERS)}
+
+    def open_again() -> None:
+        consumer.meanwhile = lambda: None
+        reads.remove(0)
+        reads.add(0, Reading(inboxes, lambda: None, lambda _: None), {WEB.topic: 1, ORDERS.topic: 0})
+
+    consumer.meanwhile = open_again
+    _fetch(reads, consumer, (2, None))
+    assert not inboxes[WEB.topic].raw
+    assert reads.dropped["stale_incarnation"] == 2
+    _fetch(reads, consumer, (2, None))
+    assert [record.offset for record in inboxes[WEB.topic].raw] == [1, 2]
 
 
 def test_a_partition_gets_on_by_records_and_at_its_end_by_answers(time: Time) -> None:
@@ -140,6 +170,41 @@ def test_answers_that_cannot_be_read_are_no_progress_and_the_error_is_kept(time:
     assert _standing(reads) == {WEB: 100.0, ORDERS: 110.0}
     assert "CorruptRecordException" in reads.progress.error_since(100.0)
     assert reads.progress.error_since(110.1) == ""
+
+
+def test_who_is_at_its_end_is_told_of_a_new_fetch_now_and_then_and_who_has_news_of_each(time: Time) -> None:
+    consumer = Consumer({WEB: 9, ORDERS: 0})
+    reads, inboxes = _reads(consumer)
+    _fetch(reads, consumer, (2, None), (2, None))
+    assert (inboxes[ORDERS].fetched_at, inboxes[ORDERS].answered_at) == (1, 2), "what it takes to be passed"
+    for answer in (3, 4, 5):
+        time.now += source.NOTE_SECONDS / 4
+        _fetch(reads, consumer, (1, None))
+        assert (inboxes[WEB].answered_at, inboxes[ORDERS].answered_at) == (answer, 2)
+    time.now += source.NOTE_SECONDS / 4
+    _fetch(reads, consumer, (0, None))
+    assert inboxes[ORDERS].answered_at == 6
+
+
+def test_an_end_that_moved_is_known_at_once_though_the_answer_has_no_record_of_it(time: Time) -> None:
+    consumer = Consumer({WEB: 9, ORDERS: 0})
+    reads, inboxes = _reads(consumer)
+    _fetch(reads, consumer, (2, None), (2, None), (1, None))
+    consumer.ends[ORDERS], consumer.no_room = 1, {ORDERS}
+    assert inboxes[ORDERS].is_read_to_its_end
+    _fetch(reads, consumer, (1, None))
+    assert not inboxes[ORDERS].is_read_to_its_end
+    consumer.positions[ORDERS] = 1  # what was there was aborted
+    _fetch(reads, consumer, (1, None))
+    assert inboxes[ORDERS].is_read_to_its_end
+
+
+def test_where_topics_are_waited_for_everybody_is_told_of_each_fetch(time: Time) -> None:
+    consumer = Consumer({WEB: 9, ORDERS: 0})
+    reads, inboxes = _reads(consumer, Settings(time="events"))
+    for answer in (1, 2, 3, 4):
+        _fetch(reads, consumer, (1, None))
+        assert inboxes[ORDERS].answered_at == answer
 
 
 def test_who_is_not_read_is_not_expected_to_get_on(time: Time) -> None:

@@ -104,3 +104,40 @@ def test_a_released_store_is_emptied_a_bit_at_a_time() -> None:
     assert not store.release(10)
     assert not store.packed
     assert store.open_timers == 0
+
+
+def test_a_released_store_can_be_filled_again() -> None:
+    store = Store(10)
+    for due in (3, 5, 4):
+        store.put_restored(KEYS[0], _packed(KEYS[0], due))
+    store.put_restored(KEYS[1], _packed(KEYS[1], 1))
+    store.put_restored(KEYS[1], None)
+    while store.release(1):
+        pass
+    assert store.next_due(FAR) is None
+    store.put_restored(KEYS[0], _packed(KEYS[0], 7))
+    assert store.next_due(FAR) == (7, KEYS[0])
+
+
+@given(
+    st.lists(st.sets(st.integers(0, 9), min_size=1), min_size=1, max_size=8),
+    st.lists(st.integers(0, 6), min_size=8, max_size=8),
+)
+def test_no_more_rows_stay_unpacked_than_the_store_may_keep_just_then(
+    batches: list[set[int]], bounds: list[int]
+) -> None:
+    store, committed = Store(3), dict[bytes, bytes]()
+    for touched, bound in zip(batches, bounds, strict=False):
+        changed = {}
+        for number in touched:
+            key = f"c:{number}".encode()
+            row = store.row(key) or store.new_row(key)
+            row.last_seen += 1
+            changed[key] = pack(row)
+        store.hot_rows = bound
+        store.show(changed)
+        while store.cool(2):
+            assert store.unpacked > bound
+        committed |= changed
+        assert store.unpacked <= bound
+        assert store.packed == committed

@@ -134,6 +134,24 @@ def test_one_product_looked_at_is_not_worth_a_word() -> None:
     assert not shop.until(2 * HOUR)
 
 
+def test_browsing_that_cannot_be_left_yet_has_no_timer() -> None:
+    shop = Shop()
+    shop.happens(0, "web", "product_viewed", product=product("p1"))
+    assert not shop.row.timers
+    shop.happens(80 * HOUR, "web", "product_viewed", product=product("p2"))  # p1 is given up
+    assert not shop.row.timers
+    shop.happens(81 * HOUR, "web", "product_viewed", product=product("p3"))
+    assert shop.row.timers == {"abandonment:browse": START + 81 * HOUR + 45 * MINUTE}
+
+
+def test_a_second_product_told_of_late_does_not_shorten_the_silence() -> None:
+    shop = Shop()
+    shop.happens(30 * MINUTE, "web", "product_viewed", product=product("p1"))
+    shop.happens(10 * MINUTE, "web", "product_viewed", product=product("p2"))
+    assert not shop.until(75 * MINUTE - 1)
+    assert [each.trigger for each in shop.until(75 * MINUTE)] == [BROWSE]
+
+
 def test_browsing_is_announced_once_until_it_is_given_up() -> None:
     shop = Shop()
     for hours in (0, 5, 20, 73, 74):
