@@ -40,9 +40,9 @@ REACH_MS = {"event → action": 100, "timer delay beyond due + grace": 1_000}
 
 
 def latency(
-    rate: Annotated[int, typer.Option(help="Events a second.")] = 2_000,
-    seconds: Annotated[int, typer.Option(help="How long to measure.")] = 30,
-    warm_up: Annotated[int, typer.Option(help="Seconds before that.")] = 30,
+    rate: Annotated[int, typer.Option(min=1, help="Events a second.")] = 2_000,
+    seconds: Annotated[int, typer.Option(min=10, help="How long to measure.")] = 30,
+    warm_up: Annotated[int, typer.Option(min=0, help="Seconds before that.")] = 60,
     report: Annotated[Path | None, typer.Option(envvar="REPORT", help="The figures as JSON.")] = None,
 ) -> None:
     """Measure event → action and the timers' delay, one worker, all tasks, live."""

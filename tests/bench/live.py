@@ -131,17 +131,21 @@ class Live:
         )
         consumer.subscribe([ACTIONS])
         while not self._done.is_set():
-            for message in consumer.consume(500, 0.02):
-                headers = cast(KafkaHeaders, message.headers() or [])
-                said = from_kafka(message.value() or b"", headers)
-                if not isinstance(said, Action):
-                    continue
-                if said.trigger == "abandonment.browse":
-                    due = to_millis(said.valid_from)
-                    self._reminded.setdefault(said.customer_key, (due, wall_millis()))
-                else:
-                    self._thanked.setdefault(said.business_key.id, wall_millis())
+            # One by one: `consume` of many waits out its time for them to be many, and that would be measured too.
+            message = consumer.poll(0.1)
+            if message is not None:
+                self._note_action(message, wall_millis())
         consumer.close()
+
+    def _note_action(self, message: Message, now: Millis) -> None:
+        headers = cast(KafkaHeaders, message.headers() or [])
+        said = from_kafka(message.value() or b"", headers)
+        if not isinstance(said, Action):
+            return
+        if said.trigger == "abandonment.browse":
+            self._reminded.setdefault(said.customer_key, (to_millis(said.valid_from), now))
+        else:
+            self._thanked.setdefault(said.business_key.id, now)
 
 
 def _event(event_id: str, customer: str, at: datetime) -> dict[str, object]:

@@ -53,7 +53,10 @@ def answer(command: Sequence[str], limit_seconds: float = LIMIT_SECONDS) -> dict
 
 @contextmanager
 def worker(settings: Settings) -> Iterator[int]:
-    """A worker of this deployment, from when it is ready until the block ends; its pid. Raises TimeoutError."""
+    """A worker of this deployment, from when it is ready until the block ends; its pid.
+
+    Raises Failed if it ends before it is ready, TimeoutError if it does not become ready.
+    """
     given = settings.model_dump(exclude_none=True, exclude={"touchpoints", "agents"})
     environment = {**os.environ, **{f"PULPERO_{name.upper()}": str(value) for name, value in given.items()}}
     command = [sys.executable, "-m", "streams", "worker"]
@@ -61,6 +64,8 @@ def worker(settings: Settings) -> Iterator[int]:
     try:
         deadline = time.monotonic() + LIMIT_SECONDS
         while not is_ready(settings.metrics_port):
+            if process.poll() is not None:
+                raise Failed(f"the worker ended with {process.returncode} before it was ready")
             if time.monotonic() > deadline:
                 raise TimeoutError("the worker did not become ready")
         yield process.pid

@@ -48,8 +48,8 @@ POINTS = (
 
 
 def scale(
-    events: Annotated[int, typer.Option(help="At most so many events an hour of history.")] = ENOUGH,
-    customers: Annotated[int, typer.Option(help="Leave out what has more.")] = 1_000_000,
+    events: Annotated[int, typer.Option(min=1, help="At most so many events an hour of history.")] = ENOUGH,
+    customers: Annotated[int, typer.Option(min=1, help="Leave out what has more.")] = 1_000_000,
     report: Annotated[Path, typer.Option(envvar="REPORT", help="The figures as JSON.")] = STATE_FOLDER
     / "scale.json",
 ) -> None:
@@ -91,7 +91,8 @@ def _show(console: Console, found: dict[Point, Found]) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for point, figures in found.items():
         table.add_row(*(f"{each:,.0f}" for each in (*point, *figures)))
-    console.print(table, width=WIDTH)
+    # Where the output is no terminal the console is narrower than the table.
+    Console(width=max(WIDTH, console.width)).print(table)
 
 
 if __name__ == "__main__":

@@ -81,9 +81,11 @@ class Opening(NamedTuple):
 
 
 def size(
-    customers: Annotated[int, typer.Option(help="How many rows the changelog holds.")] = 1_000_000,
-    partitions: Annotated[int, typer.Option(help="Of how many tasks.")] = 12,
-    session: Annotated[float, typer.Option(help="Seconds after which a silent worker counts as dead.")] = 6.0,
+    customers: Annotated[int, typer.Option(min=1, help="How many rows the changelog holds.")] = 1_000_000,
+    partitions: Annotated[int, typer.Option(min=1, help="Of how many tasks.")] = 12,
+    session: Annotated[
+        float, typer.Option(min=1, help="Seconds after which a silent worker counts as dead.")
+    ] = 6.0,
     events: Annotated[Path, typer.Option(help="The data set whose replay makes the rows.")] = EVENTS,
     report: Annotated[Path, typer.Option(envvar="REPORT", help="The figures as JSON.")] = STATE_FOLDER
     / "size.json",
@@ -173,11 +175,11 @@ def _takeover(shop: Deployment, session: float) -> Figures:
 def _unpack(shop: Deployment, customers: int, at: Millis) -> int:
     """Something happens to as many customers of each task as it may keep unpacked; how many those are."""
     partitions = shop.settings.partitions
-    counts = [0] * partitions
+    counts, share = [0] * partitions, shop.settings.hot_rows // partitions
     for number in range(customers):
         key = key_of(number)
         task = partition_of(key, partitions)
-        if counts[task] < shop.settings.hot_rows:
+        if counts[task] < share:
             counts[task] += 1
             customer = key.decode().removeprefix("c:")
             shop.send("web", key, viewed(f"size-{number}", customer, at + 1), partition=task)

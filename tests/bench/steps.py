@@ -1,6 +1,5 @@
 """Where an event's microseconds go: the steps of a batch, in one process, without Kafka."""
 
-import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
@@ -8,6 +7,7 @@ from time import perf_counter
 from schemas.decoding import Decoder
 from schemas.event import Arrival, Event, Millis, happened_at
 from schemas.touchpoints import load
+from streams.engine import garbage
 from streams.engine.batch import Batch
 from streams.engine.merge import Merge
 from streams.engine.outputs import Outputs
@@ -19,7 +19,7 @@ _DECODERS = {touchpoint.name: Decoder(touchpoint, 1 << 18) for touchpoint in loa
 
 def measure(mix: list[tuple[str, bytes, bytes, Millis]]) -> dict[str, float]:
     """µs per event of each step: decode, merge, advance (fold, timers, decisions), pack, encode."""
-    gc.set_threshold(50_000, 20, 100)
+    garbage.tame()
     spent: dict[str, float] = {}
 
     @contextmanager

@@ -20,11 +20,11 @@ from tests.soak.run import Plan, Ran, capacity, run
 
 
 def soak(
-    minutes: Annotated[float, typer.Option(help="How long events flow.")] = 60.0,
+    minutes: Annotated[float, typer.Option(min=0.1, help="How long events flow.")] = 60.0,
     rate: Annotated[
-        float | None, typer.Option(help="Events a second; else half of what is measured.")
+        float | None, typer.Option(min=1, help="Events a second; else half of what is measured.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of events and faults; else a drawn one.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of events and faults; else a drawn one.")] = None,
     report: Annotated[Path, typer.Option(help="The folder for what was seen.")] = STATE_FOLDER / "soak",
 ) -> None:
     """Soak two workers and say whether they end as they began. Exits with 1 if not."""
@@ -39,7 +39,9 @@ def soak(
         with broker() as kafka:
             if rate is None:
                 rate = capacity(kafka, plan) / 2
-                console.print(f"two workers take {2 * rate:,.0f} events/s here; half of it flows")
+                console.print(
+                    f"two workers take {2 * rate:,.0f} events/s of old customers here; half of it flows"
+                )
             ran = run(kafka, plan, rate, console.print)
     except KeyboardInterrupt:
         console.print("ended early; everything that was started is stopped")

@@ -20,8 +20,8 @@ from streams.local.replayed import Replayed, iso, millis
 from streams.local.simulator.shop import Shop
 from tests.soak.lapse import DAY
 
-EVENTS_A_DAY = 4.6
-"""Of one customer, in the shop's time."""
+EVENTS_A_DAY = 4.0
+"""Of one customer, in the shop's time, what is told of the actions included."""
 OPENED: Millis = 1_700_000_000_000
 BURST = 1_000
 TOLD = 0.5

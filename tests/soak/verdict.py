@@ -29,6 +29,10 @@ TIMERS_APART = 0.15
 ROW_GROWTH = 0.10
 LAG_SECONDS = 2.0
 """A usual lag at the end is at most what flows in this time, or twice that of the beginning."""
+BEHIND_SECONDS = 2.0
+"""So far behind the wall's may stream time usually be at the end. What is sent or taken behind its time is late by the
+soak's own fault.
+"""
 FEWEST_LOOKS = 5
 CALM_SECONDS = 5.0
 
@@ -71,6 +75,7 @@ def judge(moments: Sequence[Moment], struck: Sequence[Struck], seconds: float) -
     found.append(_timers(begin, end))
     found.append(_rows(begin, end))
     found.append(_lag(begin, end, moments[-1].sent / seconds if moments else 0.0))
+    found.append(_behind(end))
     return found
 
 
@@ -179,6 +184,19 @@ def _lag(begin: list[Moment], end: list[Moment], rate: float) -> Compared:
     allowed = max(2 * first, LAG_SECONDS * rate)
     says = f"the usual lag went from {first:,.0f} to {last:,.0f} records ({allowed:,.0f} allowed)"
     return Compared("lag, records", first, last, last <= allowed, says)
+
+
+def _behind(end: list[Moment]) -> Compared:
+    """A machine that is too busy holds up the flow too, and then there is no lag to be seen."""
+    known = [
+        [lag for look in moment.workers if (lag := look.watermark_lag) is not None] for moment in whole(end)
+    ]
+    seen = [max(each) for each in known if each]
+    if len(seen) < FEWEST_LOOKS:
+        return _unseen("stream time was seen too seldom to be judged")
+    usual = median(seen)
+    says = f"stream time was usually {usual:.1f} s behind the wall's at the end ({BEHIND_SECONDS:g} allowed)"
+    return Compared("stream time behind, s", 0, usual, usual <= BEHIND_SECONDS, says)
 
 
 def _grown(name: str, values: tuple[float, float], allowed: float) -> Compared:

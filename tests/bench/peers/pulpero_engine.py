@@ -5,7 +5,6 @@ how a row is packed. Exactly once, as ever.
 """
 
 import asyncio
-import gc
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +21,7 @@ from schemas.touchpoints.touchpoint import Touchpoint
 from streams.agents import customers, touchpoints
 from streams.agents.touchpoints import TouchpointReader
 from streams.app import App
-from streams.engine import admin
+from streams.engine import admin, garbage
 from streams.engine.batch import Batch
 from streams.engine.engine import Engine, task_threads
 from streams.engine.inbox import Item, RawRecord
@@ -187,7 +186,7 @@ class PeersWorker:
 
 async def run(settings: Settings, touchpoint: Touchpoint, count: int) -> None:
     """Work until everything is committed, and report. Raises what crashes the engine."""
-    gc.set_threshold(50_000, 20, 100)  # as streams/worker.py has it
+    garbage.tame()
     job = Job(count)
     worker = PeersWorker(settings, touchpoint, job, count)
     app = worker.app

@@ -36,6 +36,7 @@ def seen(
     lag: Course = lambda share: 300,
     tasks: Course = lambda share: 6,
     row: Course = lambda share: 1.0,
+    behind: Course = lambda share: 0.3,
     begins: float = 0.0,
 ) -> list[Moment]:
     """An elder as described, and another that is replaced every ten minutes. Before it `begins` there is none."""
@@ -45,6 +46,7 @@ def seen(
         elder = Look("elder", memory(share), round(files(share)), round(threads(share)), held)
         elder.timers, elder.lag = round(timers(share) / 2), round(lag(share) / 2)
         other = Look(f"other-{at // 600}", 250.0, 78, 44, 12 - held, elder.timers, 0, elder.lag)
+        elder.watermark_lag = behind(share)
         if share < begins:
             elder.name = "before"
         rows = {name: size * row(share) if name != "contacts" else size for name, size in ROW.items()}
@@ -123,13 +125,18 @@ def test_lag_that_grows_is_red() -> None:
     assert reds(judge(seen(lag=lambda share: 300 + 20_000 * share), STRUCK, SECONDS)) == ["lag, records"]
 
 
+def test_events_that_are_sent_long_after_their_time_are_red_though_nothing_lags() -> None:
+    assert not reds(judge(seen(behind=lambda share: 1.9), STRUCK, SECONDS))
+    assert reds(judge(seen(behind=lambda share: 300 * share), STRUCK, SECONDS)) == ["stream time behind, s"]
+
+
 def test_a_run_in_which_nobody_lived_long_enough_is_red() -> None:
     (red,) = [each for each in judge(seen(begins=0.5), STRUCK, SECONDS) if not each.is_green]
     assert "no worker" in red.says
 
 
 def test_a_run_that_saw_nothing_is_red() -> None:
-    assert len(reds(judge([], [], SECONDS))) == 6
+    assert len(reds(judge([], [], SECONDS))) == 7
 
 
 GOOD = Outcome(
