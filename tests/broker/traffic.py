@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from schemas.customer import unpack
@@ -58,9 +58,9 @@ class Traffic:
             for row in map(unpack, packed.values())
             if row.carts
         }
-        assert carts == self._added
+        assert carts == self._added, _unlike(carts, self._added)
         thanked = Counter(record.json["business_key"]["id"] for record in read(self._shop.bootstrap, ACTIONS))
-        assert thanked == self._ordered
+        assert thanked == self._ordered, _unlike(thanked, self._ordered)
         assert all(worker.metric("duplicate_total") == 0 for worker in self._shop.workers)
 
     def _send_one(self) -> None:
@@ -73,3 +73,9 @@ class Traffic:
         else:
             self._ordered[f"o-{name}"] += 1
             self._shop.send("orders", key_of(f"buyer-{customer}"), placed(name, f"buyer-{customer}", at))
+
+
+def _unlike(found: Mapping[str, int], due: Mapping[str, int]) -> str:
+    """What was found and what was due, where they differ."""
+    names = sorted(name for name in found.keys() | due.keys() if found.get(name, 0) != due.get(name, 0))
+    return "; ".join(f"{name}: {found.get(name, 0)}, due {due.get(name, 0)}" for name in names)
