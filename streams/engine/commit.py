@@ -1,7 +1,8 @@
 """The transaction of a batch: everything it says, its rows and its progress become visible together or never."""
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from time import monotonic
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -10,10 +11,12 @@ from streams.settings import Settings
 
 OPEN_SECONDS = 20.0
 COMMIT_SECONDS = 9.0
+FLUSH_SECONDS = 0.05
+"""Between two looks whether the brokers are there; they take far longer to come back."""
 TRANSACTION_TIMEOUT_MS = 10_000
 
-_NOTHING = b"aborted"
-"""Key of records that nobody who reads committed ever sees; compacted topics want one."""
+NUMBER = "pulpero-batch"
+"""Header of the last record that a batch writes to a topic: the batch's number, greater than those before it."""
 
 
 class OutputRecord(NamedTuple):
@@ -27,6 +30,20 @@ class OutputRecord(NamedTuple):
 
 class CommitFailed(Exception):
     """The transaction is not known to be committed; the task must open again."""
+
+
+def numbered(records: Sequence[OutputRecord], number: int) -> list[OutputRecord]:
+    """The records of a batch, the last one of each topic with its number."""
+    marked = list(records)
+    for index in {record.topic: index for index, record in enumerate(records)}.values():
+        headers = records[index].headers or []
+        marked[index] = records[index]._replace(headers=[*headers, (NUMBER, str(number))])
+    return marked
+
+
+def number_of(headers: Sequence[tuple[str, bytes | None]]) -> int:
+    """The number that a record's headers tell, or 0."""
+    return next((int(value) for name, value in headers if name == NUMBER and value is not None), 0)
 
 
 class Transaction:
@@ -65,27 +82,11 @@ class Transaction:
     def check(self) -> None:
         """Raises CommitFailed if all brokers were away since `open`: what was committed last may have no marker.
 
-        A transaction that is decided while its partitions have no leader gets no markers: Kafka takes the partitions
-        for deleted. The next commit of this producer would show the half of it, where both have written.
+        What this producer writes next would share the fate of that (see `undecided`).
         """
         self._call(self._producer.poll, 0)
         if self._were_away:
             raise CommitFailed("all brokers were away")
-
-    def settle(self, topics: Iterable[str]) -> None:
-        """Abort what has no marker of what this producer has written to the topics. To be called after `open`.
-
-        Its next marker in a partition decides all of that there: without this one it would be the commit of a batch
-        that has done the work again. Raises CommitFailed.
-        """
-        report = _Report()
-        self._call(self._producer.begin_transaction)
-        for topic in topics:
-            self._produce(OutputRecord(topic, _NOTHING, None), report)
-        self._flush()
-        if report.failed is not None:
-            raise CommitFailed(f"settle: {report.failed.str()}")
-        self._call(self._producer.abort_transaction, COMMIT_SECONDS)
 
     def commit(self, records: Sequence[OutputRecord]) -> int:
         """Write the records, at least one, in one transaction; the offset of the last one.
@@ -118,13 +119,23 @@ class Transaction:
             raise CommitFailed(f"produce: {failed}") from failed
 
     def _flush(self) -> None:
-        """Wait until Kafka has it all, or has said why not."""
-        unsent = 0
+        """Wait until Kafka has it all, or has said why not.
+
+        If all brokers go away, what is still queued must not be sent when they are back: it would follow records that
+        have no marker, and share their fate.
+        """
+        deadline = monotonic() + COMMIT_SECONDS
+        while unsent := self._flush_for(FLUSH_SECONDS):
+            self.check()
+            if monotonic() > deadline:
+                raise CommitFailed(f"flush: {unsent} records were not sent within {COMMIT_SECONDS:g} s")
+
+    def _flush_for(self, seconds: float) -> int:
+        """How many records are not sent by then."""
         with contextlib.suppress(SystemError):
             # So it is when a fatal error comes up meanwhile; the next call says which.
-            unsent = self._producer.flush(COMMIT_SECONDS)
-        if unsent:
-            raise CommitFailed(f"flush: {unsent} records were not sent within {COMMIT_SECONDS:g} s")
+            return self._producer.flush(seconds)
+        return 0
 
     def close(self) -> None:
         """Drop what is queued. An open transaction is aborted by the next owner's `open`, or by its timeout.
@@ -147,14 +158,11 @@ class Transaction:
 
 
 class _Report:
-    """Remembers where a record was written, or why not."""
+    """Remembers where a record was written."""
 
     def __init__(self) -> None:
         self.offset = -1
-        self.failed: KafkaError | None = None
 
     def __call__(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None:
-            self.failed = error
-        else:
+        if error is None:
             self.offset = message.offset() or 0

@@ -7,6 +7,9 @@ from itertools import islice
 from schemas.customer import Customer, prefix, unpack
 from schemas.event import Millis
 
+RELEASED = 1_000
+"""Rows dropped at a time, of a closed task or beyond what may stay unpacked: all at once would hold up the others."""
+
 
 class Store:
     """`key → last committed packed bytes`. The bytes are the roll-back: what is not shown never happened.

@@ -18,15 +18,14 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Literal
 
-from aiokafka import AIOKafkaConsumer
-
 from schemas.action import moment
 from schemas.event import Millis
 from schemas.example import ExamplesWatermark
 from streams.clock import SteadyClock, wall_millis
 from streams.engine.batch import Batch
-from streams.engine.changelog import Changelog
-from streams.engine.commit import CommitFailed, OutputRecord, Transaction
+from streams.engine.changelog import Changelog, connected
+from streams.engine.commit import OutputRecord, Transaction, numbered
+from streams.engine.fence import Fence
 from streams.engine.inbox import BEGINNING_OF_TIME
 from streams.engine.intake import Intake
 from streams.engine.journal import Journal
@@ -35,6 +34,7 @@ from streams.engine.merge import Merge
 from streams.engine.outputs import Outputs
 from streams.engine.source import InputLost, Reading, Source
 from streams.engine.state import TaskState
+from streams.engine.store import RELEASED
 from streams.engine.suspects import Suspects, TaskBroken
 from streams.engine.task_row import NewerCode, TaskRow
 from streams.engine.threads import in_thread
@@ -46,8 +46,6 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 
 MAX_OPENINGS = 3
-RELEASED = 1_000
-"""Rows dropped at a time, of a closed task or beyond what may stay unpacked: all at once would hold up the others."""
 FRESH_MS = 2_000
 """Live, a topic has ended and a task is caught up only by a fetch that is not older."""
 VERSIONS_SECONDS = 0.05
@@ -97,15 +95,15 @@ class Task:
         self.phase: Phase = "idle"
         self.since = monotonic()
         self._with = surroundings
-        self._changelog = Changelog(settings, surroundings.changelog_topic, number, state.store)
+        self._changelog = Changelog(surroundings.changelog_topic, number, state.store)
+        self._fence = Fence(
+            settings, surroundings.lease, surroundings.outputs, self._changelog, surroundings.threads
+        )
         self._intake = Intake(number, surroundings.decoders, settings.idle)
         self._suspects = Suspects(number, state, surroundings.metrics)
         self._journal = Journal(state)
         self._clock = SteadyClock()
-        self._transaction: Transaction | None = None
         self._stopping = False
-        self._is_settled = True
-        """Nothing was found without a marker that has not been aborted since."""
         self._input_lost: InputLost | None = None
         self._small_at: float | None = None
         self._promised: Millis = 0
@@ -168,21 +166,12 @@ class Task:
         self.phase, self.since = phase, monotonic()
 
     async def _open(self) -> None:
-        """Prove the lease, fence the previous owner, settle what it left, restore, read on where the task row says.
-
-        The proof comes first: a worker that lost its lease must not fence the rightful owner.
-        """
+        """Become the only one who writes, restore, read on where the task row says."""
         self._enter("open")
         began = monotonic()
         surroundings = self._with
-        await in_thread(surroundings.threads, surroundings.lease.prove, self.number)
-        if not self._is_wanted:
-            raise OpeningGivenUp  # revoked meanwhile: fencing would be the rightful owner's
-        self._transaction = Transaction(
-            surroundings.settings, f"{surroundings.settings.app_id}-{self.number}", self.number
-        )
-        async with self._changelog.connected() as consumer:
-            await self._fence(self._transaction, consumer)
+        async with connected(surroundings.settings.bootstrap) as consumer:
+            await self._fence.open(consumer, lambda: self._note_restored(0, 0))
             row = await self._changelog.restore(consumer, self._note_restored)
         await self._await_versions(row)
         self.state.load(row)
@@ -204,33 +193,6 @@ class Task:
                 "seconds": round(monotonic() - began, 2),
             },
         )
-
-    async def _fence(self, transaction: Transaction, consumer: AIOKafkaConsumer) -> None:
-        """Fence the previous owner, and abort what it has left without a marker in any output.
-
-        That is asked first: fencing decides what is open, but only where the last transaction wrote.
-        """
-        threads = self._with.threads
-        undecided = await self._changelog.undecided_from(consumer, self._note_restored)
-        if undecided is not None:
-            self._is_settled = False
-            if self._changelog.has_taken(undecided):
-                self._changelog.forget()
-                await self._release()
-        await in_thread(threads, transaction.open)
-        if not self._is_settled:
-            await in_thread(threads, transaction.settle, self._with.outputs.topics)
-            deadline = monotonic() + REACH_SECONDS
-            while undecided is not None and undecided == await self._changelog.undecided_from(
-                consumer, self._note_restored
-            ):
-                # An abort is answered before its markers are written.
-                if monotonic() > deadline:
-                    raise CommitFailed(
-                        f"the changelog stays undecided from offset {undecided} on: a producer of another id left it "
-                        "so; kafka-transactions.sh abort ends that"
-                    )
-            self._is_settled = True
 
     async def _release(self) -> None:
         while not self._stopping and self.state.store.release(RELEASED):
@@ -254,13 +216,10 @@ class Task:
     async def _close(self) -> None:
         self.is_open = False
         self._with.source.remove(self.number)
-        if self._transaction is not None:
-            transaction, self._transaction = self._transaction, None
-            await in_thread(self._with.threads, transaction.close)
+        await self._fence.close()
 
     async def _batch(self) -> bool:
         """Take one batch through all its steps; False if there was nothing to do."""
-        assert self._transaction is not None, "a batch of a task that is not open"
         if self.phase != "merge":
             self._enter("merge")
         await self._let_gather()
@@ -272,7 +231,7 @@ class Task:
         if not batch.items and (clock is None or not self._has_to_tick(clock)):
             if not self._intake.is_held_up:
                 self._enter("idle")
-            self._transaction.check()
+            self._fence.transaction.check()
             await self._intake.wait()
             return False
         # 4. and 5.
@@ -306,11 +265,10 @@ class Task:
 
     async def _write(self, batch: Batch, journal: dict[str, object] | None) -> None:
         """Steps 6 to 8."""
-        assert self._transaction is not None
         began = monotonic()
         progress = self.state.task_row()
         rows, offset = await in_thread(
-            self._with.threads, self._commit, self._transaction, batch, journal, progress
+            self._with.threads, self._commit, self._fence.transaction, batch, journal, progress
         )
         visible_at = wall_millis()
         self.state.store.show(rows)
@@ -329,7 +287,7 @@ class Task:
         for record in self._with.outputs.records(batch, rows, journal, progress):
             records.append(record)
             self.since = monotonic()  # dead letters of hostile records take long to be made
-        return rows, transaction.commit(records)
+        return rows, transaction.commit(numbered(records, self._changelog.batches + 1))
 
     def _count(self, batch: Batch, visible_at: Millis, seconds: float) -> None:
         metrics, tally = self._with.metrics, self.state.tally

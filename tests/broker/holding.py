@@ -66,7 +66,7 @@ def _while_restoring(marker: Path) -> None:
             return found
 
     async def restore_and_tell(self: Changelog, consumer: Any, on_progress: Any) -> Any:
-        task = {"task": self._partition.partition}
+        task = {"task": self.partition.partition}
         log.info(HELD, extra=task)
         try:
             return await restore(self, consumer, on_progress)

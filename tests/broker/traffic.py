@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from schemas.customer import unpack
 from schemas.topics import ACTIONS
@@ -75,7 +76,7 @@ class Traffic:
             self._shop.send("orders", key_of(f"buyer-{customer}"), placed(name, f"buyer-{customer}", at))
 
 
-def _unlike(found: Mapping[str, int], due: Mapping[str, int]) -> str:
+def _unlike(found: Mapping[Any, float], due: Mapping[Any, int]) -> str:
     """What was found and what was due, where they differ."""
     names = sorted(name for name in found.keys() | due.keys() if found.get(name, 0) != due.get(name, 0))
-    return "; ".join(f"{name}: {found.get(name, 0)}, due {due.get(name, 0)}" for name in names)
+    return "; ".join(f"{name}: {found.get(name, 0):g}, due {due.get(name, 0)}" for name in names)

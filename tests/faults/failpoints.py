@@ -19,7 +19,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from schemas.topics import MODELS
 from streams.decisions import advance
-from streams.engine import engine, task
+from streams.engine import engine, fence
 from streams.engine.changelog import Changelog
 from streams.engine.commit import OutputRecord, Transaction
 from streams.engine.lease import Lease
@@ -73,7 +73,7 @@ def register(app: object) -> None:
     engine.GAUGE_SECONDS = 0.2
     points = Failpoints(file)
     # The learner's transactions are its own.
-    task.Transaction = partial(_Transaction, points)  # type: ignore[assignment, attr-defined]
+    fence.Transaction = partial(_Transaction, points)  # type: ignore[assignment, attr-defined]
     _watch_openings(points)
     _watch_leases(points)
     _watch_the_agent(points)

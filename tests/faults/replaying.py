@@ -19,7 +19,7 @@ from schemas.topics import ACTIONS, DEAD_LETTERS, DECISIONS, EXAMPLES, JOURNAL, 
 from schemas.touchpoints.touchpoint import Touchpoint
 from streams.agents.touchpoints import TouchpointReader
 from streams.engine.batch import Batch
-from streams.engine.commit import OutputRecord
+from streams.engine.commit import NUMBER, OutputRecord
 from streams.engine.inbox import Item, RawRecord
 from streams.engine.outputs import Outputs
 from streams.engine.state import TaskState
@@ -113,7 +113,8 @@ def _is_timeless(said: Output) -> bool:
 
 def output(record: Record) -> Output:
     """A record as it was read, without its place."""
-    return Output(record.topic, record.key, record.value, tuple(record.headers))
+    headers = tuple(each for each in record.headers if each[0] != NUMBER)
+    return Output(record.topic, record.key, record.value, headers)
 
 
 def in_time_order(log: Mapping[str, deque[Item]], up_to: Mapping[str, int]) -> list[Item]:

@@ -58,12 +58,13 @@ class Partition:
         """The offset of the first record of an open transaction, else the high watermark."""
         return min(self.open.values(), default=len(self.log))
 
-    def fetch(self, offset: int, limit: int) -> Fetch:
-        """Read committed: below the last stable offset, without markers and aborted records."""
+    def fetch(self, offset: int, limit: int, *, committed: bool = True) -> Fetch:
+        """Below the last stable offset, without aborted records, or all that is there; never markers."""
         stable, records = self.last_stable, list[Record]()
-        while offset < stable and len(records) < limit:
+        end = stable if committed else len(self.log)
+        while offset < end and len(records) < limit:
             record, txn, _ = self.log[offset]
-            if record is not None and (txn is None or txn.state == "committed"):
+            if record is not None and (not committed or txn is None or txn.state == "committed"):
                 records.append(record)
             offset += 1
         return Fetch(records, offset, stable, len(self.log))
@@ -108,20 +109,22 @@ class Broker:
         txn.state = state
         for place in sorted(txn.places):
             partition = self.partitions[place]
-            del partition.open[txn]
+            partition.open.pop(txn, None)
             for left in [each for each in partition.open if each.producer and each.producer == txn.producer]:
                 left.state = state
                 del partition.open[left]
             self._append(place, Entry(None, txn, self.loop.time()))
 
-    def leave(self, txn: Txn) -> None:
-        """Its markers are lost: in each partition the producer's next marker there decides."""
-        for place in txn.places:
-            partition, part = self.partitions[place], Txn(txn.writer, txn.producer)
+    def leave(self, txn: Txn, lost: set[Place]) -> None:
+        """Some of its markers are lost: in those partitions the producer's next marker decides."""
+        for place in sorted(txn.places):
+            partition, part = self.partitions[place], Txn(txn.writer, txn.producer, places={place})
             partition.open[part] = partition.open.pop(txn)
             partition.log = [
                 entry._replace(txn=part) if entry.txn is txn else entry for entry in partition.log
             ]
+            if place not in lost:
+                self.mark(part, "committed")
 
     def init(self, transactional_id: str) -> int:
         """Fence earlier producers of the id and abort what they left open; the new epoch."""
@@ -140,16 +143,14 @@ class Broker:
             self.loop.outside(timeout, self._time_out, transactional_id, known.txn)
         return known.txn
 
-    def end(self, transactional_id: str, epoch: int, state: Literal["committed", "aborted", "left"]) -> None:
-        """Commit, abort, or lose the markers. Raises KafkaException if the producer is fenced, or has nothing open."""
-        known = self._checked(transactional_id, epoch)
-        if known.txn is None:
-            raise KafkaException(KafkaError(KafkaError.INVALID_TXN_STATE, "nothing to end"))
-        if state == "left":
-            self.leave(known.txn)
-        else:
-            self.mark(known.txn, state)
-        known.txn = None
+    def end(self, transactional_id: str, epoch: int, state: Literal["committed", "aborted"]) -> None:
+        """Commit or abort. Raises KafkaException if the producer is fenced, or has nothing open."""
+        self.mark(self._ended(transactional_id, epoch), state)
+
+    def end_badly(self, transactional_id: str, epoch: int, lose: Callable[[Place], bool]) -> None:
+        """Commit, and lose markers. Raises as `end` does."""
+        txn = self._ended(transactional_id, epoch)
+        self.leave(txn, {place for place in sorted(txn.places) if lose(place)})
 
     def read(self, *topics: str) -> list[Record]:
         """All that a read-committed consumer finds, partition by partition."""
@@ -167,6 +168,13 @@ class Broker:
                 break
             if record is not None and (txn is None or txn.state != "aborted"):
                 yield record
+
+    def _ended(self, transactional_id: str, epoch: int) -> Txn:
+        known = self._checked(transactional_id, epoch)
+        if known.txn is None:
+            raise KafkaException(KafkaError(KafkaError.INVALID_TXN_STATE, "nothing to end"))
+        ended, known.txn = known.txn, None
+        return ended
 
     def _checked(self, transactional_id: str, epoch: int) -> Coordinator:
         known = self.coordinators[transactional_id]

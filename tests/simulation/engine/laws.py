@@ -50,7 +50,7 @@ class Laws:
     def opened(self, task: Task) -> None:
         """What a task has restored is what its changelog says."""
         self.openings += 1
-        changelog = self._world.broker.partitions[task._changelog._partition.topic, task.number]
+        changelog = self._world.broker.partitions[task._changelog.partition.topic, task.number]
         records = [
             each for each in changelog.fetch(0, 1 << 30).records if each.offset < task._changelog._next
         ]

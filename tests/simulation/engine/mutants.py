@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from schemas.event import Millis
-from streams.engine import task
+from streams.engine import fence
 from streams.engine.batch import Batch
 from streams.engine.changelog import Changelog
 from streams.engine.commit import Transaction
@@ -17,6 +17,7 @@ from streams.engine.lease import Lease
 from streams.engine.source import Reading, Source
 from streams.engine.state import TaskState
 from streams.engine.store import Store
+from streams.engine.undecided import Ends
 from streams.settings import Settings
 
 
@@ -27,7 +28,7 @@ def opens_without_fencing(patch: pytest.MonkeyPatch) -> None:
     def transaction(settings: Settings, transactional_id: str, number: int) -> Transaction:
         return Transaction(settings, f"{transactional_id}-{next(openings)}", number)
 
-    patch.setattr(task, "Transaction", transaction)
+    patch.setattr(fence, "Transaction", transaction)
 
 
 def opens_without_init(patch: pytest.MonkeyPatch) -> None:
@@ -35,7 +36,16 @@ def opens_without_init(patch: pytest.MonkeyPatch) -> None:
 
 
 def leaves_what_has_no_marker(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Transaction, "settle", lambda transaction, topics: None)
+    patch.setattr(fence, "_undecided", lambda ends: [])
+
+
+def aborts_all_that_has_no_marker(patch: pytest.MonkeyPatch) -> None:
+    """Also what was shown in part."""
+
+    async def judged(_: Any, __: Any, ends: Mapping[Any, Ends], ___: Any) -> dict[Any, bool]:
+        return {each: False for each, found in ends.items() if found.is_undecided}
+
+    patch.setattr(fence, "are_committed", judged)
 
 
 def goes_on_after_all_brokers_were_away(patch: pytest.MonkeyPatch) -> None:
@@ -129,6 +139,7 @@ MUTANTS = (
     Mutant(opens_without_fencing, _ANY),
     Mutant(opens_without_init, range(1)),
     Mutant(leaves_what_has_no_marker, _ANY),
+    Mutant(aborts_all_that_has_no_marker, _ANY),
     Mutant(goes_on_after_all_brokers_were_away, range(70, 120)),
     Mutant(keeps_rows_that_were_aborted, range(110, 170)),
     Mutant(does_not_seek_after_a_failure, _ANY),

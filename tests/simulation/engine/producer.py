@@ -1,14 +1,22 @@
-"""The twin of a transactional producer, with the methods that the engine calls."""
+"""The twins of transactional producers, with the methods that the engine calls."""
 
+import contextvars
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaConnectionError, ProducerFenced
 from confluent_kafka import KafkaError, KafkaException
 
+from tests.simulation.engine.broker import Txn
 from tests.simulation.engine.loop import PROCESS
 
 if TYPE_CHECKING:
     from tests.simulation.engine.world import World
+
+
+_BACK_SECONDS = 0.5, 5.0
+"""How long it takes until brokers are back, at least longer than `FLUSH_SECONDS`."""
 
 
 class Delivered(NamedTuple):
@@ -35,9 +43,10 @@ class Producer:
         self._reports: list[tuple[Callable[..., None], int]] = []
         self._fault: KafkaException | None = None
         self._is_gone = False
-        """All brokers are, and nothing can be sent; `_is_left` when it has noticed."""
+        """All brokers are, and nothing can be sent; `_is_left` once it has noticed, which is before they are back."""
         self._is_left = False
         self._tell_error: Callable[[KafkaError], None] = config["error_cb"]
+        self._context = contextvars.copy_context()
 
     def init_transactions(self, timeout: float) -> None:
         world = self._world
@@ -85,17 +94,10 @@ class Producer:
         self._world.reach("producing")
         self._world.travel()
         self._send()
+        if self._queued:
+            self._world.loop.park(timeout)
         self._world.reach("produced")
         return len(self._queued)
-
-    def abort_transaction(self, timeout: float) -> None:
-        world = self._world
-        if self._fault is not None:
-            raise self._fault
-        assert self._epoch is not None
-        world.broker.end(self._id, self._epoch, "aborted")
-        world.reach("settled")
-        world.travel()
 
     def poll(self, timeout: float) -> None:
         if self._is_left:
@@ -132,24 +134,85 @@ class Producer:
                 self._reports.append((on_delivery, offset))
 
     def _leave(self) -> None:
-        """It has noticed that all brokers are gone; from now on they may be back."""
-        self._is_gone, self._is_left = False, True
+        """It notices that all brokers are gone."""
+        self._is_left = True
+        back = self._world.rng.uniform(*_BACK_SECONDS)
+        self._world.loop.call_later(back, self._return, context=self._context)
+
+    def _return(self) -> None:
+        """They are back, and it sends what is queued."""
+        self._is_gone = False
+        self._send()
 
     def _end(self, answers: list[KafkaException | None]) -> None:
         assert self._epoch is not None
         world = self._world
         is_left = world.fails("markers lost")
         try:
-            world.broker.end(self._id, self._epoch, "left" if is_left else "committed")
+            if is_left:
+                chance = world.rng.choice((0.0, 0.5, 1.0))
+                world.broker.end_badly(self._id, self._epoch, lambda place: world.rng.random() >= chance)
+            else:
+                world.broker.end(self._id, self._epoch, "committed")
         except KafkaException as refused:
             answers.append(refused)
         else:
             # What loses markers is the end of all brokers, before or after the answer.
             if is_left:
                 self._is_gone = True
-                world.loop.outside(world.delay(), self._leave)
+                world.loop.call_later(world.delay(), self._leave, context=self._context)
             if not is_left or world.rng.random() < 0.5:
                 answers.append(None)
+
+
+class Marker:
+    """aiokafka.AIOKafkaProducer, as it is used to write markers without records."""
+
+    def __init__(self, world: "World", *, transactional_id: str, **config: Any) -> None:
+        process = PROCESS.get()
+        assert process is not None
+        self._world, self._process = world, process
+        self._id = transactional_id
+        self._timeout: float = config["transaction_timeout_ms"] / 1000
+        self._txn: Txn | None = None
+        self._epoch = -1
+        self._txn_manager = self
+
+    async def start(self) -> None:
+        await self._world.journey()
+
+    async def stop(self) -> None:
+        await self._world.journey()
+
+    async def begin_transaction(self) -> None:
+        world = self._world
+        await world.journey()
+        world.laws.fencing(self._process, self._id)
+        self._epoch = world.broker.init(self._id)
+        writer = world.laws.next_writer(self._process)
+        self._txn = world.broker.begin(self._id, self._epoch, writer, self._timeout)
+        await world.journey()
+
+    def maybe_add_partition_to_txn(self, partition: TopicPartition) -> None:
+        assert self._txn is not None
+        self._txn.places.add((partition.topic, partition.partition))
+
+    async def commit_transaction(self) -> None:
+        await self._end("committed")
+
+    async def abort_transaction(self) -> None:
+        await self._end("aborted")
+
+    async def _end(self, state: Literal["committed", "aborted"]) -> None:
+        world = self._world
+        await world.journey()
+        try:
+            world.broker.end(self._id, self._epoch, state)
+        except KafkaException as refused:
+            raise ProducerFenced from refused
+        if world.fails("end unanswered"):
+            raise KafkaConnectionError("the end of markers is not answered")
+        await world.journey()
 
 
 def _error(code: int, text: str) -> KafkaException:

@@ -42,6 +42,7 @@ class Reader:
     def __init__(self, world: "World", **config: Any) -> None:
         self._world = world
         self._wait = config["fetch_max_wait_ms"] / 1000
+        self._committed = config["isolation_level"] == "read_committed"
         self._held: dict[TopicPartition, _Held] = {}
         self._is_asking = False
         self._is_stopped = False
@@ -148,7 +149,12 @@ class Reader:
         known, loop = self._world.broker.partitions, self._world.loop
         offsets = {partition: held.position or 0 for partition, held in asked.items()}
         found = {
-            partition: (offset, known[partition.topic, partition.partition].fetch(offset, _MAX_FETCHED))
+            partition: (
+                offset,
+                known[partition.topic, partition.partition].fetch(
+                    offset, _MAX_FETCHED, committed=self._committed
+                ),
+            )
             for partition, offset in offsets.items()
         }
         if wait and not any(fetch.next_offset > offset for offset, fetch in found.values()):

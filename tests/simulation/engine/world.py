@@ -16,12 +16,12 @@ from confluent_kafka import KafkaError, KafkaException
 from schemas.event import Millis
 from streams import clock, logs
 from streams.decisions import advance
-from streams.engine import changelog, commit, lease, progress, source, task
+from streams.engine import changelog, commit, fence, lease, progress, source, task, undecided
 from tests.simulation.engine.broker import Broker
 from tests.simulation.engine.group import Group, Member
 from tests.simulation.engine.laws import Laws
 from tests.simulation.engine.loop import PROCESS, Process, SimulatedLoop
-from tests.simulation.engine.producer import Producer
+from tests.simulation.engine.producer import Marker, Producer
 from tests.simulation.engine.reader import Reader
 
 Strike = Literal["kill", "freeze", "raise"]
@@ -132,9 +132,10 @@ def inhabited(world: World) -> Iterator[None]:
         patched.setattr(commit, "Producer", partial(Producer, world))
         for module in (changelog, source):
             patched.setattr(module, "AIOKafkaConsumer", partial(Reader, world))
+        patched.setattr(undecided, "AIOKafkaProducer", partial(Marker, world))
         patched.setattr(lease, "Consumer", partial(Member, world))
         patched.setattr(clock, "time", stub)
-        for timed in (task, source, progress, logs):
+        for timed in (task, commit, fence, source, progress, logs):
             patched.setattr(timed, "monotonic", now)
         patched.setattr(advance, "take", take)
         patched.setattr(advance, "ring", ring)
