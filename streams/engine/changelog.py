@@ -31,6 +31,8 @@ async def connected(bootstrap: str, isolation: str = "read_committed") -> AsyncI
         fetch_max_wait_ms=20,
     )
     await consumer.start()
+    # Stopped before its own tasks have begun it raises CancelledError, which would end ours.
+    await asyncio.sleep(0)
     try:
         yield consumer
     finally:

@@ -1,10 +1,10 @@
-"""What a stopped broker has on disk, without the markers of a task's last transaction: as if they were never written.
+"""What a stopped broker has on disk, without markers of a task's transaction: as if they were never written.
 
 Kafka loses them when it decides a transaction while the partitions have no leader: it takes them for deleted
 (TransactionMarkerChannelManager: "these partitions are likely deleted already and hence can be skipped").
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from struct import Struct
 from typing import NamedTuple
@@ -17,35 +17,48 @@ _CONTROL = 0x20
 
 class _Stored(NamedTuple):
     position: int
+    end: int
     is_marker: bool
     timestamp: int
 
 
-def lose_last(data: Path, changelog: str, topics: Iterable[str], task: int) -> set[str]:
-    """Cut the markers of the last transaction that wrote to the task's changelog, in those of the topics that had one.
+def lose_last(
+    data: Path, changelog: str, said: str, topics: Iterable[str], task: int, spared: Container[str]
+) -> set[str]:
+    """Cut the markers of a task's last transaction that wrote to `said`, but in the spared topics, and what came after.
 
-    All logs are recovered at the next start.
+    Which of the topics it wrote to. All logs are recovered at the next start.
     """
-    marked = [each.timestamp for each in _stored(data, changelog, task) if each.is_marker]
-    first, last = ([0, *marked])[-2:]
-    cut = set()
+    decided = _markers(data, changelog, task)
+    last = _nearest(decided, _markers(data, said, task)[-1])
+    written = set()
     for topic in topics:
-        *_, end = [_Stored(0, False, 0), *_stored(data, topic, task)]
-        # The markers of one transaction are written at once, the last one's after those of the one before.
-        if end.is_marker and abs(end.timestamp - last) < abs(end.timestamp - first):
-            _cut(data / f"{topic}-{task}", end.position)
-            cut.add(topic)
+        marked = _markers(data, topic, task)
+        found = _nearest(marked, last) if marked else None
+        # The markers of one transaction are written at once, the next one's after them.
+        if found is not None and _nearest(decided, found) == last:
+            written.add(topic)
+            _cut(data / f"{topic}-{task}", found.end if topic in spared else found.position)
     for name in (".kafka_cleanshutdown", "recovery-point-offset-checkpoint"):
         (data / name).unlink(missing_ok=True)
-    return cut
+    return written
+
+
+def _nearest(markers: list[_Stored], to: _Stored) -> _Stored:
+    return min(markers, key=lambda each: abs(each.timestamp - to.timestamp))
+
+
+def _markers(data: Path, topic: str, task: int) -> list[_Stored]:
+    return [each for each in _stored(data, topic, task) if each.is_marker]
 
 
 def _stored(data: Path, topic: str, task: int) -> Iterator[_Stored]:
     log, position = _log(data / f"{topic}-{task}").read_bytes(), 0
     while position + _HEADER.size <= len(log):
         length, attributes, timestamp = _HEADER.unpack_from(log, position)
-        yield _Stored(position, bool(attributes & _CONTROL), timestamp)
-        position += _LENGTH_FROM + length
+        end = position + _LENGTH_FROM + length
+        yield _Stored(position, end, bool(attributes & _CONTROL), timestamp)
+        position = end
 
 
 def _cut(folder: Path, position: int) -> None:
