@@ -45,6 +45,7 @@ class Producer:
         self._is_gone = False
         """All brokers are, and nothing can be sent; `_is_left` once it has noticed, which is before they are back."""
         self._is_left = False
+        self._is_back = False
         self._tell_error: Callable[[KafkaError], None] = config["error_cb"]
         self._context = contextvars.copy_context()
 
@@ -96,6 +97,8 @@ class Producer:
         self._send()
         if self._queued:
             self._world.loop.park(timeout)
+        if self._is_back:
+            self._world.reach("produced after all brokers were away", 0.5)
         self._world.reach("produced")
         return len(self._queued)
 
@@ -141,7 +144,7 @@ class Producer:
 
     def _return(self) -> None:
         """They are back, and it sends what is queued."""
-        self._is_gone = False
+        self._is_gone, self._is_back = False, True
         self._send()
 
     def _end(self, answers: list[KafkaException | None]) -> None:

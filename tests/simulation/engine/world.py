@@ -79,9 +79,9 @@ class World:
         self.happened[what] += 1
         return True
 
-    def reach(self, point: str) -> None:
+    def reach(self, point: str, chance: float = _CHANCE_OF_STRIKE) -> None:
         """In a blocking call: a moment at which a process may be killed or frozen, or the call may fail."""
-        if self.is_calm or self.rng.random() >= _CHANCE_OF_STRIKE:
+        if self.is_calm or self.rng.random() >= chance:
             return
         process, strike = PROCESS.get(), self.rng.choice(_STRIKES)
         assert process is not None
