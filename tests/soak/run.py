@@ -161,9 +161,8 @@ def run(kafka: Broker, plan: Plan, rate: float, say: Say) -> Ran:
             "examples": witness.examples,
             "models": witness.models,
         }
-        return Ran(
-            sampler.moments, struck, [*judge(sampler.moments, struck, plan.seconds), *compared], figures
-        )
+        judged = judge(sampler.moments, struck, plan.seconds, rate)
+        return Ran(sampler.moments, struck, [*judged, *compared], figures)
 
 
 def _befall(scene: faults.Scene, plan: Plan, sampler: Sampler, struck: list[Struck], say: Say) -> None:

@@ -33,6 +33,8 @@ BEHIND_SECONDS = 2.0
 """So far behind the wall's may stream time usually be at the end. What is sent or taken behind its time is late by the
 soak's own fault.
 """
+FLOWED = 0.8
+"""Share of the planned rate that must have flowed: how much a simulated customer does is a mean."""
 FEWEST_LOOKS = 5
 CALM_SECONDS = 5.0
 
@@ -60,8 +62,8 @@ class Outcome(NamedTuple):
     """What must have happened at all, or the soak was none."""
 
 
-def judge(moments: Sequence[Moment], struck: Sequence[Struck], seconds: float) -> list[Compared]:
-    """Compare the fifth after the warm-up with the last one."""
+def judge(moments: Sequence[Moment], struck: Sequence[Struck], seconds: float, rate: float) -> list[Compared]:
+    """Compare the fifth after the warm-up with the last one, and what flowed with `rate`, events/s."""
     begin = [each for each in moments if WARM_UP * seconds <= each.at < 2 * WARM_UP * seconds]
     end = [each for each in moments if END * seconds <= each.at <= seconds]
     peace = _peace(moments, struck, seconds)
@@ -74,8 +76,10 @@ def judge(moments: Sequence[Moment], struck: Sequence[Struck], seconds: float) -
     found.append(_more("threads", begin, end, "threads", THREADS_MORE))
     found.append(_timers(begin, end))
     found.append(_rows(begin, end))
-    found.append(_lag(begin, end, moments[-1].sent / seconds if moments else 0.0))
+    flowed = moments[-1].sent / seconds if moments else 0.0
+    found.append(_lag(begin, end, flowed))
     found.append(_behind(end))
+    found.append(_flow(rate, flowed))
     return found
 
 
@@ -197,6 +201,11 @@ def _behind(end: list[Moment]) -> Compared:
     usual = median(seen)
     says = f"stream time was usually {usual:.1f} s behind the wall's at the end ({BEHIND_SECONDS:g} allowed)"
     return Compared("stream time behind, s", 0, usual, usual <= BEHIND_SECONDS, says)
+
+
+def _flow(rate: float, flowed: float) -> Compared:
+    says = f"{flowed:,.0f} events/s flowed of {rate:,.0f} planned ({FLOWED:.0%} wanted)"
+    return Compared("events/s", rate, flowed, flowed >= FLOWED * rate, says)
 
 
 def _grown(name: str, values: tuple[float, float], allowed: float) -> Compared:
