@@ -1,8 +1,7 @@
 """Restore: the rows and the progress of one task, read back from its partition of the changelog."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -18,27 +17,6 @@ OnProgress = Callable[[int, int], None]
 """Is told how many records were read and how many offsets remain."""
 
 
-@asynccontextmanager
-async def connected(bootstrap: str, isolation: str = "read_committed") -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer that is told what to read. Raises KafkaError."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
-        enable_auto_commit=False,
-        isolation_level=isolation,
-        auto_offset_reset="earliest",
-        # More is not faster, and such answers would hold up the loop for longer.
-        max_partition_fetch_bytes=1 << 20,
-        fetch_max_wait_ms=20,
-    )
-    await consumer.start()
-    # Stopped before its own tasks have begun it raises CancelledError, which would end ours.
-    await asyncio.sleep(0)
-    try:
-        yield consumer
-    finally:
-        await consumer.stop()
-
-
 class Changelog:
     """The changelog partition of one task; remembers how far it was read, so that opening again is quick."""
 
@@ -49,7 +27,7 @@ class Changelog:
         self.task_row = TaskRow()
         """The last one known to be committed."""
         self.batches = 0
-        """The number of the batch that wrote it."""
+        """The number of the last batch known to be committed."""
 
     def note(self, task_row: TaskRow, offset: int) -> None:
         """This task's next batch has committed its task row at `offset`, and the store shows what came before it."""
@@ -58,12 +36,8 @@ class Changelog:
         self._next = offset + 1
 
     def forget(self) -> None:
-        """Restore from the beginning next time: what was known to be committed is not."""
-        self.task_row, self.batches, self._next = TaskRow(), 0, 0
-
-    def has_taken(self, offset: int) -> bool:
-        """Whether the store shows what lies there."""
-        return offset < self._next
+        """Restore from the beginning next time: what was known to be committed may have been aborted since."""
+        self.task_row, self._next = TaskRow(), 0
 
     async def restore(self, consumer: AIOKafkaConsumer, on_progress: OnProgress) -> TaskRow:
         """Bring the store up to the partition's end.

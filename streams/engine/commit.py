@@ -12,7 +12,7 @@ from streams.settings import Settings
 OPEN_SECONDS = 20.0
 COMMIT_SECONDS = 9.0
 FLUSH_SECONDS = 0.05
-"""Between two looks whether the brokers are there; they take far longer to come back."""
+"""Between two looks whether the brokers are there. They take longer to come back."""
 TRANSACTION_TIMEOUT_MS = 10_000
 
 NUMBER = "pulpero-batch"
@@ -32,6 +32,10 @@ class CommitFailed(Exception):
     """The transaction is not known to be committed; the task must open again."""
 
 
+class BrokersWereAway(CommitFailed):
+    """All brokers were, so what was committed last may have no marker; the task must open again."""
+
+
 def numbered(records: Sequence[OutputRecord], number: int) -> list[OutputRecord]:
     """The records of a batch, the last one of each topic with its number."""
     marked = list(records)
@@ -43,18 +47,19 @@ def numbered(records: Sequence[OutputRecord], number: int) -> list[OutputRecord]
 
 def number_of(headers: Sequence[tuple[str, bytes | None]]) -> int:
     """The number that a record's headers tell, or 0."""
-    return next((int(value) for name, value in headers if name == NUMBER and value is not None), 0)
+    found = next((value for name, value in headers if name == NUMBER and value is not None), b"")
+    return int(found) if found.isdigit() else 0
 
 
 class Transaction:
-    """The transactional producer of one task. All methods block; call them in a thread.
+    """The transactional producer of one task. All methods but `check` block; call them in a thread.
 
     Opening it fences whoever had the task before, and aborts what that one left open.
     """
 
     def __init__(self, settings: Settings, transactional_id: str, partition: int) -> None:
         self._partition = partition
-        self._were_away = False
+        self.brokers_were_away = False
         self._producer = Producer(
             {
                 "bootstrap.servers": settings.bootstrap,
@@ -77,16 +82,16 @@ class Transaction:
         """Fence previous owners. Raises CommitFailed if Kafka refuses or does not answer in OPEN_SECONDS."""
         self._call(self._producer.init_transactions, OPEN_SECONDS)
         self._call(self._producer.poll, 0)
-        self._were_away = False
+        self.brokers_were_away = False
 
     def check(self) -> None:
-        """Raises CommitFailed if all brokers were away since `open`: what was committed last may have no marker.
+        """Raises BrokersWereAway if all were since `open`: what is written next could share the fate of what hangs.
 
-        What this producer writes next would share the fate of that (see `undecided`).
+        Does not block.
         """
         self._call(self._producer.poll, 0)
-        if self._were_away:
-            raise CommitFailed("all brokers were away")
+        if self.brokers_were_away:
+            raise BrokersWereAway("all brokers were away")
 
     def commit(self, records: Sequence[OutputRecord]) -> int:
         """Write the records, at least one, in one transaction; the offset of the last one.
@@ -100,7 +105,6 @@ class Transaction:
             self._produce(record, None)
         self._produce(records[-1], report)
         self._flush()
-        self.check()
         self._call(self._producer.commit_transaction, COMMIT_SECONDS)
         self.check()
         return report.offset
@@ -122,7 +126,7 @@ class Transaction:
         """Wait until Kafka has it all, or has said why not.
 
         If all brokers go away, what is still queued must not be sent when they are back: it would follow records that
-        have no marker, and share their fate.
+        have no marker, and if it were aborted, so would they be. Once all of it was sent, its commit is right for both.
         """
         deadline = monotonic() + COMMIT_SECONDS
         while unsent := self._flush_for(FLUSH_SECONDS):
@@ -138,16 +142,19 @@ class Transaction:
         return 0
 
     def close(self) -> None:
-        """Drop what is queued. An open transaction is aborted by the next owner's `open`, or by its timeout.
+        """Drop what is queued, and hear what came last.
 
-        A producer that was fenced while it committed has nothing left to close, and says so.
+        An open transaction is aborted by the next owner's `open`, or by its timeout. A producer that was fenced while
+        it committed has nothing left to close, and says so.
         """
+        with contextlib.suppress(KafkaException, SystemError):
+            self._producer.poll(0)
         self._producer.purge()
         with contextlib.suppress(KafkaException, SystemError):
             self._producer.close()
 
     def _note_error(self, error: KafkaError) -> None:
-        self._were_away |= error.code() == KafkaError._ALL_BROKERS_DOWN
+        self.brokers_were_away |= error.code() == KafkaError._ALL_BROKERS_DOWN
 
     def _call(self, method: Any, *arguments: float) -> None:
         try:

@@ -58,8 +58,8 @@ class Fence:
                 if monotonic() > deadline:
                     named = ", ".join(f"{each.topic}[{each.partition}]" for each in left)
                     raise CommitFailed(
-                        f"{named} stay undecided: a producer of another id left them so; kafka-transactions.sh abort "
-                        "ends that"
+                        f"{named} stay undecided: a producer that Kafka has forgotten, or one of another id, left them "
+                        "so; kafka-transactions.sh abort ends that"
                     )
 
     async def close(self) -> None:
@@ -67,6 +67,8 @@ class Fence:
         if self._transaction is not None:
             transaction, self._transaction = self._transaction, None
             await in_thread(self._threads, transaction.close)
+            if transaction.brokers_were_away:
+                self._changelog.forget()
 
     async def _take(self, on_wait: OnWait) -> None:
         await self._prove(on_wait)
@@ -78,10 +80,10 @@ class Fence:
         on_wait()  # revoked meanwhile: fencing would be the rightful owner's
 
     async def _settle(self, ends: dict[TopicPartition, Ends], on_wait: OnWait) -> None:
-        """Commit what is committed elsewhere, and abort the rest; rows of the rest that were shown are forgotten."""
+        """Give the records that have no marker the one that the rest of their batch got."""
         await self.close()
-        changelog = self._changelog
-        verdicts = await are_committed(self._settings, changelog.partition, ends, on_wait)
+        known = self._changelog.batches
+        verdicts = await are_committed(self._settings, self._changelog.partition, known, ends, on_wait)
         log.warning(
             "records without a marker",
             extra={
@@ -89,10 +91,6 @@ class Fence:
                 "committed": {each.topic: verdict for each, verdict in verdicts.items()},
             },
         )
-        if not verdicts.get(changelog.partition, True) and changelog.has_taken(
-            ends[changelog.partition].stable
-        ):
-            changelog.forget()
         for verdict in (True, False):
             alike = [each for each, committed in verdicts.items() if committed is verdict]
             if alike:

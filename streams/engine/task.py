@@ -18,13 +18,16 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Literal
 
+from aiokafka.errors import KafkaError, KafkaTimeoutError
+
 from schemas.action import moment
 from schemas.event import Millis
 from schemas.example import ExamplesWatermark
 from streams.clock import SteadyClock, wall_millis
 from streams.engine.batch import Batch
-from streams.engine.changelog import Changelog, connected
-from streams.engine.commit import OutputRecord, Transaction, numbered
+from streams.engine.changelog import Changelog
+from streams.engine.commit import BrokersWereAway, OutputRecord, Transaction, numbered
+from streams.engine.consumers import connected
 from streams.engine.fence import Fence
 from streams.engine.inbox import BEGINNING_OF_TIME
 from streams.engine.intake import Intake
@@ -146,9 +149,12 @@ class Task:
             except (InputLost, NewerCode):
                 raise
             except Exception as failure:
-                failures += self._suspects.note(failure)
+                if _waits_for_kafka(failure):
+                    log.warning("Kafka was away", extra={"task": self.number}, exc_info=failure)
+                else:
+                    failures += self._suspects.note(failure)
                 await self._close()
-                await asyncio.sleep(0.2 * failures)
+                await asyncio.sleep(0.2 * max(1, failures))
             finally:
                 self._enter("idle")
         await self._close()
@@ -331,3 +337,10 @@ class Task:
             self.since = monotonic()
         self._with.metrics.restored_rows.inc(read)
         self._with.metrics.restore_remaining.labels(str(self.number)).set(remaining)
+
+
+def _waits_for_kafka(failure: Exception) -> bool:
+    """It is the world's and passes; however often it comes, it does not end the worker."""
+    if isinstance(failure, KafkaError):
+        return isinstance(failure, KafkaTimeoutError) or failure.retriable
+    return isinstance(failure, BrokersWereAway | TimeoutError)

@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from streams.engine.changelog import connected
 from streams.engine.commit import TRANSACTION_TIMEOUT_MS, number_of
+from streams.engine.consumers import connected
 from streams.settings import Settings
 
 TELL_SECONDS = 20.0
+STOP_SECONDS = 5.0
 _TAIL = 10
-"""Offsets at the end of a partition among which the last batch's last record lies; the others are markers."""
+"""Offsets at the end of a partition that are looked at first; if all of them are markers and aborted records, more."""
 
 OnWait = Callable[[], None]
 """Called now and then; raises what ends the waiting."""
@@ -60,27 +61,26 @@ async def read_ends(
 
 
 async def are_committed(
-    settings: Settings, changelog: TopicPartition, ends: Mapping[TopicPartition, Ends], on_wait: OnWait
+    settings: Settings,
+    changelog: TopicPartition,
+    known: int,
+    ends: Mapping[TopicPartition, Ends],
+    on_wait: OnWait,
 ) -> dict[TopicPartition, bool]:
-    """For each partition with records without a marker, whether their batch is committed elsewhere.
+    """For each partition with records without a marker, whether their batch is committed.
 
-    That it is where one of the other partitions shows the same number; and where the changelog shows a greater one.
-    Nobody has seen anything of a batch that is shown nowhere. `ends` has all partitions of the task. Raises KafkaError,
-    and TimeoutError if Kafka does not tell in TELL_SECONDS.
+    It is where one of the other partitions shows the same number, where the changelog shows a greater one, and up to
+    `known`, of which Kafka has told this process. Of all others nobody has seen anything. `ends` has all partitions of
+    the task. Raises KafkaError, and TimeoutError if Kafka does not tell in TELL_SECONDS.
     """
+    stable = {each: found.stable for each, found in ends.items()}
+    undecided = {each: found.high_watermark for each, found in ends.items() if found.is_undecided}
     async with asyncio.timeout(TELL_SECONDS):
-        shown = await _numbers(
-            settings, "read_committed", {each: found.stable for each, found in ends.items()}, on_wait
-        )
-        hidden = await _numbers(
-            settings,
-            "read_uncommitted",
-            {each: found.high_watermark for each, found in ends.items() if found.is_undecided},
-            on_wait,
-        )
+        shown = await _last_numbers(settings, "read_committed", stable, on_wait)
+        hidden = await _last_numbers(settings, "read_uncommitted", undecided, on_wait)
+    newest = max(shown[changelog], known)
     return {
-        each: number > 0 and (number in shown.values() or number <= shown[changelog])
-        for each, number in hidden.items()
+        each: number > 0 and (number in shown.values() or number <= newest) for each, number in hidden.items()
     }
 
 
@@ -96,32 +96,48 @@ async def decide(
         transactional_id=transactional_id,
         transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
     )
-    async with asyncio.timeout(TELL_SECONDS):
-        await producer.start()
-        try:
+    try:
+        async with asyncio.timeout(TELL_SECONDS):
+            await producer.start()
             await producer.begin_transaction()
             for partition in partitions:
                 # What `send` does first. No client has it in public, and a record would be seen.
                 producer._txn_manager.maybe_add_partition_to_txn(partition)
             await (producer.commit_transaction() if commit else producer.abort_transaction())
-        finally:
+    finally:
+        async with asyncio.timeout(STOP_SECONDS):
             await producer.stop()
 
 
-async def _numbers(
+async def _last_numbers(
     settings: Settings, isolation: str, ends: Mapping[TopicPartition, int], on_wait: OnWait
 ) -> dict[TopicPartition, int]:
-    """The number of the last record before each end that is seen at this isolation level, or 0."""
-    numbers = dict.fromkeys(ends, 0)
+    """The number of the last record before each end that is seen at this isolation level; 0 if it has none."""
+    numbers: dict[TopicPartition, int] = {}
     async with connected(settings.bootstrap, isolation) as consumer:
         consumer.assign(list(ends))
-        for partition, end in ends.items():
-            consumer.seek(partition, max(0, end - _TAIL))
-        while [each for each, end in ends.items() if await consumer.position(each) < end]:
-            fetched = await consumer.getmany(timeout_ms=20)
-            for partition, records in fetched.items():
-                for record in records:
-                    if record.offset < ends[partition]:
-                        numbers[partition] = number_of(record.headers)
-            on_wait()
+        beginnings = await consumer.beginning_offsets(list(ends))
+        tail = _TAIL
+        while unseen := {each: end for each, end in ends.items() if each not in numbers}:
+            consumer.assign(list(unseen))
+            for partition, end in unseen.items():
+                consumer.seek(partition, max(beginnings[partition], end - tail))
+            read_whole = [each for each, end in unseen.items() if end - tail <= beginnings[each]]
+            numbers |= dict.fromkeys(read_whole, 0) | await _read_numbers(consumer, unseen, on_wait)
+            tail *= 10
+    return numbers
+
+
+async def _read_numbers(
+    consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int], on_wait: OnWait
+) -> dict[TopicPartition, int]:
+    """The number of the last record that is seen from the present positions on, of the partitions that show any."""
+    numbers: dict[TopicPartition, int] = {}
+    while [each for each, end in ends.items() if await consumer.position(each) < end]:
+        fetched = await consumer.getmany(timeout_ms=20)
+        for partition, records in fetched.items():
+            for record in records:
+                if record.offset < ends[partition]:
+                    numbers[partition] = number_of(record.headers)
+        on_wait()
     return numbers

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 
-from streams.engine import changelog
+from streams.engine import consumers
 from streams.engine.changelog import Changelog
 from streams.engine.commit import Transaction
 from streams.engine.lease import Lease
@@ -74,7 +74,7 @@ def _while_restoring(marker: Path) -> None:
             log.info(GIVEN_UP, extra=task)
             raise
 
-    changelog.AIOKafkaConsumer = Slow  # type: ignore[attr-defined]
+    consumers.AIOKafkaConsumer = Slow  # type: ignore[attr-defined]
     Changelog.restore = restore_and_tell  # type: ignore[method-assign]
 
 

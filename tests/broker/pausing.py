@@ -34,21 +34,26 @@ async def _longest(until: float) -> tuple[float, float]:
     """The most CPU seconds of one turn of the loop, and the longest turn."""
     busy = still = 0.0
     while (began := monotonic()) < until:
-        spent, starved = thread_time(), _starved_seconds()
+        spent, starved = thread_time(), _starved()
         await asyncio.sleep(LOOK_SECONDS)
         took = monotonic() - began - LOOK_SECONDS
         busy = max(busy, thread_time() - spent)
         if took > still:
-            still = max(still, took - (_starved_seconds() - starved))
+            still = max(still, took - _starved_since(starved))
     return busy, still
 
 
-def _starved_seconds() -> float:
-    """For how long threads of this process have waited for a core so far."""
-    waited = 0
+def _starved() -> dict[str, int]:
+    """For how long, ns, each thread of this process has waited for a core so far."""
+    waited = {}
     for thread in Path("/proc/self/task").iterdir():
         try:
-            waited += int((thread / "schedstat").read_text().split()[1])
+            waited[thread.name] = int((thread / "schedstat").read_text().split()[1])
         except OSError:
             continue  # it has just ended
-    return waited / 1e9
+    return waited
+
+
+def _starved_since(before: dict[str, int]) -> float:
+    """Seconds, of the threads that have not ended since: what those had waited is no time of this turn."""
+    return sum(now - before.get(thread, 0) for thread, now in _starved().items()) / 1e9

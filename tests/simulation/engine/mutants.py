@@ -42,7 +42,8 @@ def leaves_what_has_no_marker(patch: pytest.MonkeyPatch) -> None:
 def aborts_all_that_has_no_marker(patch: pytest.MonkeyPatch) -> None:
     """Also what was shown in part."""
 
-    async def judged(_: Any, __: Any, ends: Mapping[Any, Ends], ___: Any) -> dict[Any, bool]:
+    async def judged(*asked: Any) -> dict[Any, bool]:
+        ends: Mapping[Any, Ends] = asked[3]
         return {each: False for each, found in ends.items() if found.is_undecided}
 
     patch.setattr(fence, "are_committed", judged)

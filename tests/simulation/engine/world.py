@@ -16,7 +16,7 @@ from confluent_kafka import KafkaError, KafkaException
 from schemas.event import Millis
 from streams import clock, logs
 from streams.decisions import advance
-from streams.engine import changelog, commit, fence, lease, progress, source, task, undecided
+from streams.engine import commit, consumers, fence, lease, progress, source, task, undecided
 from tests.simulation.engine.broker import Broker
 from tests.simulation.engine.group import Group, Member
 from tests.simulation.engine.laws import Laws
@@ -130,7 +130,7 @@ def inhabited(world: World) -> Iterator[None]:
     )
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(commit, "Producer", partial(Producer, world))
-        for module in (changelog, source):
+        for module in (consumers, source):
             patched.setattr(module, "AIOKafkaConsumer", partial(Reader, world))
         patched.setattr(undecided, "AIOKafkaProducer", partial(Marker, world))
         patched.setattr(lease, "Consumer", partial(Member, world))
