@@ -3,6 +3,8 @@
 import asyncio
 import logging
 
+from confluent_kafka import KafkaException
+
 from schemas.topics import REFERENCE
 from streams.engine.deployment import (
     DEPLOYMENT_PREFIX,
@@ -12,8 +14,9 @@ from streams.engine.deployment import (
     read_deployment,
     write_deployment,
 )
-from streams.engine.follower import Follower
+from streams.engine.follower import RETRY_SECONDS, Follower
 from streams.engine.versions import Versions
+from streams.logs import Seldom
 from streams.metrics import Metrics
 from streams.settings import Settings
 
@@ -52,11 +55,18 @@ class Reference(Follower):
     async def write_down(self) -> None:
         """The first worker, or one that adds touchpoints, says so when it works: one that never did binds nobody.
 
-        Raises KafkaException.
+        An error of Kafka's is logged and tried again.
         """
-        if self._recorded != self._deployment:
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(None, write_deployment, self._settings, self._deployment)
+        loop = asyncio.get_running_loop()
+        complains = Seldom()
+        while self._recorded != self._deployment:
+            try:
+                await loop.run_in_executor(None, write_deployment, self._settings, self._deployment)
+                return
+            except KafkaException as failed:
+                if complains():
+                    log.warning("the deployment cannot be written down: %s; it is tried again", failed)
+                await asyncio.sleep(RETRY_SECONDS)
 
     def take(self, key: bytes, value: bytes | None, offset: int) -> None:
         """Note a pause, its end, or a release.

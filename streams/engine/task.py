@@ -43,6 +43,7 @@ from streams.engine.task_row import NewerCode, TaskRow
 from streams.engine.threads import in_thread
 from streams.engine.versions import Versions
 from streams.engine.work import Channel, Due
+from streams.logs import Seldom, error_text
 from streams.metrics import Metrics
 from streams.settings import Settings
 
@@ -53,6 +54,8 @@ FRESH_MS = 2_000
 """Live, a topic has ended and a task is caught up only by a fetch that is not older."""
 VERSIONS_SECONDS = 0.05
 REACH_SECONDS = 10.0
+AWAY_SECONDS = 1.0
+"""Until a task tries again to open, where Kafka was away."""
 WATERMARK_SECONDS = 10.0
 SPACING_SECONDS_PER_TASK = 0.0025
 SPACING_SECONDS_MAX = 0.05
@@ -106,6 +109,7 @@ class Task:
         self._suspects = Suspects(number, state, surroundings.metrics)
         self._journal = Journal(state)
         self._clock = SteadyClock()
+        self._complains = Seldom()
         self._stopping = False
         self._input_lost: InputLost | None = None
         self._small_at: float | None = None
@@ -149,18 +153,24 @@ class Task:
             except (InputLost, NewerCode):
                 raise
             except Exception as failure:
-                if _waits_for_kafka(failure):
-                    log.warning("Kafka was away", extra={"task": self.number}, exc_info=failure)
-                else:
-                    failures += self._suspects.note(failure)
+                failures += self._is_ours(failure)
                 await self._close()
-                await asyncio.sleep(0.2 * max(1, failures))
+                await asyncio.sleep(AWAY_SECONDS if _waits_for_kafka(failure) else 0.2 * failures)
             finally:
                 self._enter("idle")
         await self._close()
         await self._release()
         if failures >= MAX_OPENINGS:
             raise TaskBroken(f"task {self.number} failed {failures} times in a row; see the log above")
+
+    def _is_ours(self, failure: Exception) -> bool:
+        """Log it. Whether it counts as a failed opening: Kafka's absence does not, however often it comes."""
+        if not _waits_for_kafka(failure):
+            return self._suspects.note(failure)
+        if self._complains():
+            said = {"task": self.number, "why": error_text(failure)}
+            log.warning("Kafka is away; the task opens again when it is back", extra=said)
+        return False
 
     @property
     def _is_wanted(self) -> bool:
@@ -340,7 +350,7 @@ class Task:
 
 
 def _waits_for_kafka(failure: Exception) -> bool:
-    """It is the world's and passes; however often it comes, it does not end the worker."""
+    """It passes when Kafka is back."""
     if isinstance(failure, KafkaError):
         return isinstance(failure, KafkaTimeoutError) or failure.retriable
     return isinstance(failure, BrokersWereAway | TimeoutError)

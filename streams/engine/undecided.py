@@ -45,8 +45,9 @@ async def read_ends(
     Raises KafkaError, and TimeoutError if Kafka does not tell in TELL_SECONDS.
     """
     async with asyncio.timeout(TELL_SECONDS):
-        # The client asks only about topics that it was assigned.
+        # The client asks only about topics that it was assigned; nothing is to be fetched of them yet.
         consumer.assign(partitions)
+        consumer.pause(*partitions)
         stable = await consumer.end_offsets(partitions)
         # Anew: what was fetched until now would tell of an older high watermark.
         consumer.assign(partitions)

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from confluent_kafka.admin import AdminClient
 
 from schemas.topics import ACTIONS
 from streams.engine.outputs import Outputs
+from streams.engine.task import MAX_OPENINGS
 from tests.broker import brokers, markers
 from tests.broker.brokers import Broker, Pair
 from tests.broker.traffic import Traffic
@@ -46,6 +48,17 @@ def test_workers_outlive_a_broker_that_dies_and_comes_back(broker: Broker) -> No
             await_work(workers)
         assert_taken_once(shop, traffic)
         assert [worker.stop() for worker in workers] == [0, 0]
+
+
+def test_tasks_without_work_outlive_a_broker_that_dies_again_and_again(broker: Broker) -> None:
+    with deployed(broker.bootstrap, **SETTINGS) as shop:
+        worker = shop.start().await_ready()
+        for times in range(1, MAX_OPENINGS + 2):
+            broker.kill()
+            broker.start()
+            await_true("every task open anew", partial(has_opened, worker, 4 * (times + 1)), 60)
+        worker.await_ready()
+        assert worker.stop() == 0
 
 
 def test_what_kafka_left_without_a_marker_is_neither_lost_nor_done_twice(broker: Broker) -> None:
@@ -127,8 +140,13 @@ def await_work(workers: list[Worker], seconds: float = 90.0) -> None:
     await_true("every worker at work", go_on, seconds)
 
 
+def has_opened(worker: Worker, tasks: int) -> bool:
+    opened: int = sum(line["message"] == "task open" for line in list(worker.log))
+    return opened >= tasks
+
+
 def has_failed(worker: Worker) -> bool:
-    return any(line["message"] in {"batch failed", "Kafka was away"} for line in list(worker.log))
+    return any(line["message"].startswith(("batch failed", "Kafka is away")) for line in list(worker.log))
 
 
 def assert_taken_once(shop: Deployment, traffic: Traffic) -> None:

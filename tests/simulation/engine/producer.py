@@ -8,7 +8,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, ProducerFenced
 from confluent_kafka import KafkaError, KafkaException
 
-from tests.simulation.engine.broker import Txn
+from tests.simulation.engine.broker import Place
 from tests.simulation.engine.loop import PROCESS
 
 if TYPE_CHECKING:
@@ -169,7 +169,11 @@ class Producer:
 
 
 class Marker:
-    """aiokafka.AIOKafkaProducer, as it is used to write markers without records."""
+    """aiokafka.AIOKafkaProducer, as it is used to write markers without records.
+
+    Nobody is struck between its two requests, "these partitions" and "commit": then Kafka would abort in them, which
+    nothing can mend (deploy/docs/delivery.md).
+    """
 
     def __init__(self, world: "World", *, transactional_id: str, **config: Any) -> None:
         process = PROCESS.get()
@@ -177,8 +181,9 @@ class Marker:
         self._world, self._process = world, process
         self._id = transactional_id
         self._timeout: float = config["transaction_timeout_ms"] / 1000
-        self._txn: Txn | None = None
         self._epoch = -1
+        self._writer = ""
+        self._places: set[Place] = set()
         self._txn_manager = self
 
     async def start(self) -> None:
@@ -192,13 +197,11 @@ class Marker:
         await world.journey()
         world.laws.fencing(self._process, self._id)
         self._epoch = world.broker.init(self._id)
-        writer = world.laws.next_writer(self._process)
-        self._txn = world.broker.begin(self._id, self._epoch, writer, self._timeout)
+        self._writer = world.laws.next_writer(self._process)
         await world.journey()
 
     def maybe_add_partition_to_txn(self, partition: TopicPartition) -> None:
-        assert self._txn is not None
-        self._txn.places.add((partition.topic, partition.partition))
+        self._places.add((partition.topic, partition.partition))
 
     async def commit_transaction(self) -> None:
         await self._end("committed")
@@ -210,6 +213,8 @@ class Marker:
         world = self._world
         await world.journey()
         try:
+            txn = world.broker.begin(self._id, self._epoch, self._writer, self._timeout)
+            txn.places |= self._places
             world.broker.end(self._id, self._epoch, state)
         except KafkaException as refused:
             raise ProducerFenced from refused

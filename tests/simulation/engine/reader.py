@@ -76,6 +76,9 @@ class Reader:
         held.position, held.fetched = offset, None
         self._ask()
 
+    def pause(self, *partitions: TopicPartition) -> None:
+        """Nothing is fetched before `seek` anyway."""
+
     async def position(self, partition: TopicPartition) -> int:
         position = self._held[partition].position
         assert position is not None
