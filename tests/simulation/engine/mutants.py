@@ -9,14 +9,12 @@ import pytest
 from schemas.event import Millis
 from streams.engine import fence
 from streams.engine.batch import Batch
-from streams.engine.changelog import Changelog
 from streams.engine.commit import Transaction
 from streams.engine.inbox import Inbox
 from streams.engine.intake import Intake
 from streams.engine.lease import Lease
 from streams.engine.source import Reading, Source
 from streams.engine.state import TaskState
-from streams.engine.store import Store
 from streams.engine.undecided import Ends
 from streams.settings import Settings
 
@@ -51,12 +49,6 @@ def aborts_all_that_has_no_marker(patch: pytest.MonkeyPatch) -> None:
 
 def goes_on_after_all_brokers_were_away(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Transaction, "check", lambda transaction: None)
-
-
-def keeps_rows_that_were_aborted(patch: pytest.MonkeyPatch) -> None:
-    """A batch that counted as committed, and never became visible, stays in the store."""
-    patch.setattr(Changelog, "forget", lambda changelog: None)
-    patch.setattr(Store, "release", lambda store, count: False)
 
 
 def does_not_seek_after_a_failure(patch: pytest.MonkeyPatch) -> None:
@@ -141,8 +133,7 @@ MUTANTS = (
     Mutant(opens_without_init, range(1)),
     Mutant(leaves_what_has_no_marker, _ANY),
     Mutant(aborts_all_that_has_no_marker, _ANY),
-    Mutant(goes_on_after_all_brokers_were_away, range(70, 130)),
-    Mutant(keeps_rows_that_were_aborted, range(80, 130)),
+    Mutant(goes_on_after_all_brokers_were_away, _ANY),
     Mutant(does_not_seek_after_a_failure, _ANY),
     Mutant(keeps_the_queues_of_a_failed_incarnation, _ANY),
     Mutant(fires_timers_after_the_batch, _ANY),
