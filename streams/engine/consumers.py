@@ -1,4 +1,4 @@
-"""Consumers that are needed for a moment: to open a task, to look at the end of a partition."""
+"""Consumers without a group: one that is needed for a moment, and how every one is stopped."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,11 +27,11 @@ async def connected(bootstrap: str, isolation: str = "read_committed") -> AsyncI
         await asyncio.sleep(0)
         yield consumer
     finally:
-        await _stop(consumer)
+        await stop(consumer)
 
 
-async def _stop(consumer: AIOKafkaConsumer) -> None:
-    """Stop it, in a task of its own.
+async def stop(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer without a group, in a task of its own.
 
     It can let out the CancelledError of its tasks, which would end ours; and right after an assignment it overlooks
     that it is to stop, and waits for itself until it is told again.

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from streams.engine import consumers
 from streams.engine.progress import FetchProgress
 from streams.logs import Seldom
 from streams.settings import Settings
@@ -66,7 +67,7 @@ class Follower(ABC):
 
     async def stop(self) -> None:
         """Disconnect."""
-        await self._consumer.stop()
+        await consumers.stop(self._consumer)
 
     async def _read(self, timeout_ms: int) -> None:
         for records in (await self._consumer.getmany(timeout_ms=timeout_ms)).values():

@@ -24,6 +24,7 @@ from models.snapshot import (
 )
 from schemas.example import Example, ExamplesWatermark
 from schemas.topics import EXAMPLES, MODELS
+from streams.engine import consumers
 from streams.engine.commit import OutputRecord, Transaction
 from streams.engine.lease import Lease, LeaseLost
 from streams.engine.published_models import read_record
@@ -128,7 +129,7 @@ class LearnerService(Service):
             log.info("learner open", extra={"versions": _versions(learner)})
             await self._work(consumer, learner, merge, transaction)
         finally:
-            await consumer.stop()
+            await consumers.stop(consumer)
             await in_thread(self._threads, transaction.close)
 
     async def _published(self, consumer: AIOKafkaConsumer) -> dict[str, Snapshot]:

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from streams.clock import wall_millis
+from streams.engine import consumers
 from streams.engine.inbox import UNREADABLE, Inbox, RawRecord
 from streams.engine.progress import FetchProgress
 from streams.logs import Seldom
@@ -86,7 +87,7 @@ class Source:
     async def stop(self) -> None:
         """Disconnect."""
         if self._consumer is not None:
-            await self._consumer.stop()
+            await consumers.stop(self._consumer)
 
     async def beginnings(self, task: int, topics: Iterable[str]) -> dict[str, int]:
         """The first offset that each topic still has of the task's partition. Raises KafkaError."""
