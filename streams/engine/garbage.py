@@ -1,8 +1,7 @@
-"""When Python's garbage collector looks at what: at little and often, and not at what has stayed.
+"""When Python's garbage collector looks: never by itself, and at everything once in a while (`sweep`).
 
-A worker keeps millions of containers (rows) and makes next to no cycles. Left to itself the collector looks at all
-of them whenever a quarter as many are new: a pause of hundreds of ms. Here what has survived two looks, or was alive
-at every third, is looked at only by `sweep`.
+Reference counts free what a worker drops: among the leavings of 240,000 events, and of records refused for every
+reason, not one cycle was found. Yet looking at what is young as it comes took 4 to 8 % of a worker's time.
 """
 
 import gc
@@ -11,16 +10,12 @@ from time import monotonic
 
 log = logging.getLogger(__name__)
 
-YOUNG, LOOKS = 5_000, 3
-"""Containers made between two looks, and looks at the young before those that stayed are looked at once more: pauses
-of a few ms (50,000 and 20: of 200 ms, and the whole is no cheaper).
-"""
-NEVER = 2**31 - 1
-
 
 def tame() -> None:
-    """Set the collector up for this process."""
-    gc.set_threshold(YOUNG, LOOKS, NEVER)
+    """Set the collector up for this process. What is alive now will stay, and is looked at for the last time."""
+    gc.disable()
+    gc.collect()
+    gc.freeze()
 
 
 def sweep() -> None:

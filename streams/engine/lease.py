@@ -6,6 +6,7 @@ lease topic has N empty partitions; the learner's is the topic `models`, whose o
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,6 +33,7 @@ class Lease:
 
     def __init__(self, settings: Settings, group: str, lease_topic: str) -> None:
         self.wanted: set[int] = set()
+        self._gains: Counter[int] = Counter()
         self.moves = 0
         self.has_joined = False
         self._topic = lease_topic
@@ -73,6 +75,10 @@ class Lease:
             if error.fatal() or error.code() == KafkaError._FATAL:
                 raise KafkaException(error)
             log.warning("lease: %s", error.str())
+
+    def term(self, task: int) -> int:
+        """How often this worker has gained the lease of `task`: between two terms others may have run it."""
+        return self._gains[task]
 
     def prove(self, task: int) -> None:
         """Return only if this worker holds the lease of `task` now. Blocks; raises LeaseLost otherwise."""
@@ -122,7 +128,9 @@ class Lease:
         consumer.incremental_assign(partitions)
         consumer.pause(partitions)
         self.has_joined = True
-        self.wanted |= {partition.partition for partition in partitions}
+        gained = [partition.partition for partition in partitions]
+        self.wanted.update(gained)
+        self._gains.update(gained)
         self._moved("gained", partitions)
 
     def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:

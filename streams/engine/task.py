@@ -91,7 +91,7 @@ class OpeningGivenUp(Exception):
 
 
 class Task:
-    """Runs one task until its lease goes or `stop` is called. `phase` and `since` are for the watchdog."""
+    """Runs one task for one term of its lease, or until `stop` is called. `phase` and `since` are for the watchdog."""
 
     def __init__(self, number: int, state: TaskState, surroundings: Surroundings) -> None:
         settings = surroundings.settings
@@ -101,6 +101,7 @@ class Task:
         self.phase: Phase = "idle"
         self.since = monotonic()
         self._with = surroundings
+        self._term = surroundings.lease.term(number)
         self._changelog = Changelog(surroundings.changelog_topic, number, state.store)
         self._fence = Fence(
             settings, surroundings.lease, surroundings.outputs, self._changelog, surroundings.threads
@@ -176,7 +177,8 @@ class Task:
     def _is_wanted(self) -> bool:
         if self._input_lost is not None:
             raise self._input_lost
-        return not self._stopping and self.number in self._with.lease.wanted
+        lease = self._with.lease
+        return not self._stopping and self.number in lease.wanted and lease.term(self.number) == self._term
 
     def _enter(self, phase: Phase) -> None:
         self.phase, self.since = phase, monotonic()

@@ -4,6 +4,7 @@ import threading
 from typing import Any
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from streams.engine import lease as module
 from streams.engine.lease import Lease, LeaseLost
@@ -29,6 +30,16 @@ class Consumer:
 
     def close(self) -> None:
         self.is_closed, self.closed_under_a_commit = True, self.is_committing
+
+
+class Members:
+    """librdkafka's consumer, as a rebalance calls it."""
+
+    def incremental_assign(self, _: Any) -> None:
+        pass
+
+    def pause(self, _: Any) -> None:
+        pass
 
 
 @pytest.fixture
@@ -83,3 +94,16 @@ def test_a_commit_that_never_ends_is_not_closed_under(
     assert not consumer.is_closed
     consumer.may_end.set()
     hangs.join(10)
+
+
+def test_a_lease_that_was_away_comes_back_as_another_term(lease: Lease) -> None:
+    group: Any = Members()
+    first = TopicPartition("app-tasks", 0)
+    lease._gained(group, [first, TopicPartition("app-tasks", 1)])
+    began = lease.term(0), lease.term(1)
+    lease._lost(group, [first])
+    assert lease.wanted == {1}
+    lease._gained(group, [first])
+    assert lease.wanted == {0, 1}
+    assert lease.term(0) != began[0]
+    assert lease.term(1) == began[1]
