@@ -9,7 +9,7 @@ import threading
 from typing import Any
 
 from streams.app import App
-from streams.engine import admin, garbage
+from streams.engine import admin
 from streams.metrics_endpoint import serve
 from streams.settings import Settings
 
@@ -32,7 +32,6 @@ async def run(app: App, settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    garbage.tame()
     endpoint = serve(
         app.metrics.registry, settings.metrics_host, settings.metrics_port, lambda: app.engine.is_ready
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from schemas.dead_letter import ReasonCode
 from streams.engine.batch import RowTooLarge
-from streams.engine.work import Culprit, Due
+from streams.engine.work import Culprit, Due, fail
 
 SLICE = 250
 """Items taken before other tasks get their turn."""
@@ -24,10 +24,14 @@ def register(app: Any, channel: Any) -> None:
                 await take(due)
                 due.answer.set_result(None)
             except Exception as broken:
-                reason: ReasonCode = "row_too_large" if isinstance(broken, RowTooLarge) else "poison"
-                culprit = Culprit(due.batch.current, reason)
-                culprit.__cause__ = broken
-                due.answer.set_exception(culprit)
+                fail(due, _culprit(due, broken))
+
+
+def _culprit(due: Due, broken: Exception) -> Culprit:
+    reason: ReasonCode = "row_too_large" if isinstance(broken, RowTooLarge) else "poison"
+    culprit = Culprit(due.batch.current, reason)
+    culprit.__cause__ = broken
+    return culprit
 
 
 async def take(due: Due) -> None:

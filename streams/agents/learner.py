@@ -3,6 +3,7 @@
 from typing import Any
 
 from streams.engine.learning import Lesson
+from streams.engine.work import fail
 
 
 def register(app: Any, channel: Any) -> None:
@@ -14,7 +15,7 @@ def register(app: Any, channel: Any) -> None:
             try:
                 lesson.answer.set_result(teach(lesson))
             except Exception as broken:
-                lesson.answer.set_exception(broken)
+                fail(lesson, broken)
 
 
 def teach(lesson: Lesson) -> int:

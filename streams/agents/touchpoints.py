@@ -13,7 +13,7 @@ from schemas.rejection import Rejected
 from schemas.touchpoints.touchpoint import Touchpoint
 from streams.clock import wall_millis
 from streams.engine.inbox import BEGINNING_OF_TIME, UNREADABLE, Item, RawRecord, Refused, Tick
-from streams.engine.work import Culprit, Fetched
+from streams.engine.work import Culprit, Fetched, fail
 
 
 class TouchpointReader:
@@ -117,4 +117,4 @@ def register(app: Any, channel: Any, reader: TouchpointReader, name: str) -> Non
             try:
                 fetched.answer.set_result(reader.read(fetched))
             except Exception as broken:
-                fetched.answer.set_exception(broken)
+                fail(fetched, broken)

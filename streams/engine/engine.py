@@ -13,8 +13,9 @@ from mode import Service
 
 from schemas.topics import Topic
 from streams.clock import wall_millis
-from streams.engine import admin, garbage
+from streams.engine import admin
 from streams.engine.follower import Follower
+from streams.engine.garbage import LOOK_SECONDS, SWEEP_SECONDS, Collector
 from streams.engine.lease import Lease, LeaseLost
 from streams.engine.source import Source
 from streams.engine.task import Task
@@ -28,7 +29,6 @@ HOLD_SECONDS = 0.05
 PUBLISH_SECONDS = 5.0
 GAUGE_SECONDS = 1.0
 SILENT_SECONDS = 15.0
-SWEEP_SECONDS = 3_600.0
 TOPICS_SECONDS = 60.0
 """How often the topics' partition counts are looked at."""
 
@@ -147,12 +147,12 @@ class Engine(Service):
                     log.warning("offsets not published: %s", lost)
 
     @Service.task
-    async def _sweep(self) -> None:
-        """Look for garbage where the collector does not look any more."""
+    async def _collect_garbage(self) -> None:
+        # Workers that were started together do not pause together.
+        collector = Collector(SWEEP_SECONDS * random.uniform(0.75, 1.25))
         while not self.should_stop and not self._draining:
-            # Workers that were started together do not pause together.
-            await asyncio.sleep(SWEEP_SECONDS * random.uniform(0.75, 1.25))
-            garbage.sweep()
+            await asyncio.sleep(LOOK_SECONDS)
+            collector.look()
 
     @Service.task
     async def _watch_topics(self) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+from asyncio import Future
+from collections import deque
 from collections.abc import Mapping
 
 from schemas.dead_letter import ReasonCode
@@ -65,18 +67,25 @@ class Intake:
     async def _decode(self, poison: frozenset[RecordId | TimerId]) -> None:
         """Let the touchpoints' agents decode what the merge will need next."""
         loop = asyncio.get_running_loop()
-        asked: list[tuple[Inbox, Fetched]] = []
+        asked: deque[tuple[Inbox, Future[list[Item]]]] = deque()
         for topic, inbox in self.merge.inboxes.items():
             if _wants_decoding(inbox):
                 records = inbox.take_raw(DECODE_CHUNK)
                 fetched = Fetched(topic, self._task, records, poison, loop.create_future())
-                asked.append((inbox, fetched))
+                asked.append((inbox, fetched.answer))
                 await self._decoders[topic].send(value=fetched)
-        for inbox, fetched in asked:
-            inbox.put_decoded(await fetched.answer)
+        while asked:
+            await _put_decoded(*asked.popleft())
 
     def _new_merge(self) -> Merge:
         return Merge(tuple(self._decoders), self._idle_ms)
+
+
+async def _put_decoded(inbox: Inbox, answer: Future[list[Item]]) -> None:
+    try:
+        inbox.put_decoded(await answer)
+    finally:
+        del answer
 
 
 def _wants_decoding(inbox: Inbox) -> bool:

@@ -195,7 +195,10 @@ class LearnerService(Service):
         while lesson := [each for _ in range(LESSON) if (each := merge.pop()) is not None]:
             answer: Future[int] = asyncio.get_running_loop().create_future()
             await self._agent.send(value=Lesson(learner, lesson, answer))
-            learned += await answer
+            try:
+                learned += await answer
+            finally:
+                del answer
         return learned
 
     async def _publish(self, learner: Learner, merge: ExampleMerge, transaction: Transaction) -> None:

@@ -123,10 +123,10 @@ class TaskState:
         refusal: tuple[ReasonCode, str] | None,
         batch: Batch,
     ) -> None:
-        feed = (arrival.touchpoint, arrival.event.source)
         tally = self.tally
-        tally.consumed[feed] += 1
-        tally.newest[feed] = arrival.appended_at
+        counts = tally.feeds[arrival.touchpoint, arrival.event.source]
+        counts.consumed += 1
+        counts.newest = arrival.appended_at
         if extra := arrival.event.unknown_fields:
             tally.unknown_fields[arrival.event.source] += extra
         if refusal is not None:
@@ -140,7 +140,7 @@ class TaskState:
         if verdict == "applied":
             if self.watched:
                 self._weigh(arrival.key, row)
-            tally.applied[feed] += 1
+            counts.applied += 1
             self.feeds.observe(arrival.touchpoint, arrival.at)
             batch.rows[arrival.key] = row
             batch.applied.append(arrival)
@@ -151,9 +151,9 @@ class TaskState:
         if is_new:
             self.store.drop(arrival.key)
         if verdict == "duplicate":
-            tally.duplicate[feed] += 1
+            counts.duplicate += 1
         else:
-            tally.late[feed] += 1
+            counts.late += 1
             batch.letters.append(_letter(self.task, arrival, "late", _LATE.format(arrival.touchpoint)))
 
     def _refusal(self, arrival: Arrival, row: Customer | None) -> tuple[ReasonCode, str] | None:
@@ -177,7 +177,7 @@ class TaskState:
     def _refuse(self, refused: Refused, batch: Batch) -> None:
         letter = refused.letter
         batch.letters.append(letter)
-        self.tally.consumed[refused.touchpoint, letter.source] += 1
+        self.tally.feeds[refused.touchpoint, letter.source].consumed += 1
         self.tally.dead[refused.touchpoint, letter.source, letter.reason] += 1
 
     def _move_time(self, at: Millis, batch: Batch) -> bool:

@@ -87,11 +87,11 @@ class Surroundings:
 
 
 class OpeningGivenUp(Exception):
-    """The task is not wanted any more while it opens."""
+    """The lease went while the task opened, whether or not it has come back."""
 
 
 class Task:
-    """Runs one task for one term of its lease, or until `stop` is called. `phase` and `since` are for the watchdog."""
+    """Runs one task until its lease goes or `stop` is called. `phase` and `since` are for the watchdog."""
 
     def __init__(self, number: int, state: TaskState, surroundings: Surroundings) -> None:
         settings = surroundings.settings
@@ -101,7 +101,7 @@ class Task:
         self.phase: Phase = "idle"
         self.since = monotonic()
         self._with = surroundings
-        self._term = surroundings.lease.term(number)
+        self._term = 0
         self._changelog = Changelog(surroundings.changelog_topic, number, state.store)
         self._fence = Fence(
             settings, surroundings.lease, surroundings.outputs, self._changelog, surroundings.threads
@@ -141,25 +141,27 @@ class Task:
         """Open and work, again after failures. Raises InputLost, NewerCode or TaskBroken when going on is no use."""
         failures = 0
         while self._is_wanted and failures < MAX_OPENINGS:
+            self._term, pause = self._with.lease.term(self.number), 0.0
             try:
                 await self._open()
-                while self._is_wanted:
+                while self._is_in_term:
                     if await self._batch():
                         failures = 0
             except LeaseLost as lost:
                 log.warning("lease not confirmed", extra={"task": self.number}, exc_info=lost)
+                await self._close()
                 break
             except OpeningGivenUp:
-                break
+                pass
             except (InputLost, NewerCode):
                 raise
             except Exception as failure:
                 failures += self._is_ours(failure)
-                await self._close()
-                await asyncio.sleep(AWAY_SECONDS if _waits_for_kafka(failure) else 0.2 * failures)
+                pause = AWAY_SECONDS if _waits_for_kafka(failure) else 0.2 * failures
             finally:
                 self._enter("idle")
-        await self._close()
+            await self._close()
+            await asyncio.sleep(pause)
         await self._release()
         if failures >= MAX_OPENINGS:
             raise TaskBroken(f"task {self.number} failed {failures} times in a row; see the log above")
@@ -177,8 +179,12 @@ class Task:
     def _is_wanted(self) -> bool:
         if self._input_lost is not None:
             raise self._input_lost
-        lease = self._with.lease
-        return not self._stopping and self.number in lease.wanted and lease.term(self.number) == self._term
+        return not self._stopping and self.number in self._with.lease.wanted
+
+    @property
+    def _is_in_term(self) -> bool:
+        """Wanted without a break since it began to open: others may have run it in one."""
+        return self._is_wanted and self._with.lease.term(self.number) == self._term
 
     def _enter(self, phase: Phase) -> None:
         self.phase, self.since = phase, monotonic()
@@ -197,7 +203,6 @@ class Task:
         topics = surroundings.decoders
         offsets = await surroundings.source.beginnings(self.number, topics) | row.offsets
         self.state.offsets = dict(offsets)
-        self._intake.reset()
         surroundings.source.add(
             self.number, Reading(self.merge.inboxes, self._intake.wake, self._lose_input), offsets
         )
@@ -222,7 +227,7 @@ class Task:
         """
         deadline = monotonic() + REACH_SECONDS
         while not self._with.versions.has_reached(row):
-            if not self._is_wanted:
+            if not self._is_in_term:
                 raise OpeningGivenUp
             if monotonic() > deadline:
                 log.error(
@@ -234,6 +239,7 @@ class Task:
     async def _close(self) -> None:
         self.is_open = False
         self._with.source.remove(self.number)
+        self._intake.reset()
         await self._fence.close()
 
     async def _batch(self) -> bool:
@@ -278,7 +284,10 @@ class Task:
         began = monotonic()
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         await self._with.core.send(value=Due(self.state, batch, clock, answer))
-        await answer
+        try:
+            await answer
+        finally:
+            del answer
         self._with.metrics.batch_seconds.observe(monotonic() - began)
 
     async def _write(self, batch: Batch, journal: dict[str, object] | None) -> None:
@@ -343,7 +352,7 @@ class Task:
         self._intake.wake()
 
     def _note_restored(self, read: int, remaining: int) -> None:
-        if not self._is_wanted:
+        if not self._is_in_term:
             raise OpeningGivenUp
         if read:
             self.since = monotonic()

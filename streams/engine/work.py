@@ -46,3 +46,20 @@ class Culprit(Exception):
         super().__init__(reason)
         self.at = at
         self.reason = reason
+
+
+class Asked(Protocol):
+    """What is answered."""
+
+    answer: "Future[Any]"
+
+
+def fail(asked: Asked, failure: Exception) -> None:
+    """Answer with a failure, and let go of the answer.
+
+    A future keeps its failure, whose traceback keeps the frames that know what was asked: a cycle that would hold a
+    batch with its rows until the garbage collector comes. For the same reason nobody who waits may keep the future.
+    """
+    answer = asked.answer
+    del asked.answer
+    answer.set_exception(failure)

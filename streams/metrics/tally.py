@@ -11,23 +11,27 @@ from schemas.example import Example
 from streams.decisions.effects import Effects
 from streams.metrics.worker import Metrics
 
-Feed = tuple[str, str | None]
+
+class FeedCounts:
+    """The records of one touchpoint and source. `newest` is the append time (ms) of the last one that was taken."""
+
+    __slots__ = ("applied", "consumed", "duplicate", "late", "newest")
+
+    def __init__(self) -> None:
+        self.consumed = self.applied = self.duplicate = self.late = 0
+        self.newest: Millis | None = None
 
 
 class Tally:
     """Counts of one batch in plain ints, flushed after its commit; a failed batch's are thrown away.
 
-    Keys are label values in the metric's order, the source as the event gave it. `newest` holds the append
-    time of each feed's last record. `acted_on` holds one append time (ms) an action, `timer_delays` one delay
-    (ms) a timer fired.
+    Keys are label values in the metric's order, the source as the event gave it. `acted_on` holds one append time
+    (ms) an action, `timer_delays` one delay (ms) a timer fired.
     """
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self.consumed: defaultdict[Feed, int] = defaultdict(int)
-        self.applied: defaultdict[Feed, int] = defaultdict(int)
-        self.duplicate: defaultdict[Feed, int] = defaultdict(int)
-        self.late: defaultdict[Feed, int] = defaultdict(int)
+        self.feeds: defaultdict[tuple[str, str | None], FeedCounts] = defaultdict(FeedCounts)
         self.dead: defaultdict[tuple[str, str | None, str], int] = defaultdict(int)
         self.unknown_fields: defaultdict[str | None, int] = defaultdict(int)
         self.actions: defaultdict[tuple[str, str], int] = defaultdict(int)
@@ -35,7 +39,6 @@ class Tally:
         self.suppressed: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.deferred: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.examples: defaultdict[str, int] = defaultdict(int)
-        self.newest: dict[Feed, Millis] = {}
         self.acted_on: list[Millis] = []
         self.timer_delays: list[Millis] = []
         self._bound: dict[tuple[Counter, tuple[str, ...]], Counter] = {}
@@ -59,13 +62,18 @@ class Tally:
     def flush(self, visible_at: Millis) -> None:
         """Add the counts to the metrics and start anew. `visible_at` is when the commit came back, in ms."""
         metrics, source = self._metrics, self._metrics.source
-        for counter, by_feed in (
-            (metrics.consumed, self.consumed),
-            (metrics.applied, self.applied),
-            (metrics.duplicate, self.duplicate),
-            (metrics.late, self.late),
-        ):
-            self._add(counter, (((feed[0], source(feed[1])), n) for feed, n in by_feed.items()))
+        for (touchpoint, name), counts in self.feeds.items():
+            feed = touchpoint, source(name)
+            for counter, n in (
+                (metrics.consumed, counts.consumed),
+                (metrics.applied, counts.applied),
+                (metrics.duplicate, counts.duplicate),
+                (metrics.late, counts.late),
+            ):
+                if n:
+                    self._add(counter, ((feed, n),))
+            if counts.newest is not None:
+                metrics.fresh(*feed, counts.newest)
         self._add(metrics.dead, (((t, source(s), reason), n) for (t, s, reason), n in self.dead.items()))
         self._add(metrics.unknown_fields, (((source(s),), n) for s, n in self.unknown_fields.items()))
         self._add(metrics.examples, (((model,), n) for model, n in self.examples.items()))
@@ -76,8 +84,6 @@ class Tally:
             (metrics.deferred, self.deferred),
         ):
             self._add(counter, by_labels.items())
-        for (touchpoint, name), appended_at in self.newest.items():
-            metrics.fresh(touchpoint, source(name), appended_at)
         for appended_at in self.acted_on:
             metrics.event_to_action_seconds.observe(max(0, visible_at - appended_at) / 1000)
         for delay in self.timer_delays:
@@ -86,8 +92,7 @@ class Tally:
 
     def discard(self) -> None:
         """Forget what was counted since the last flush."""
-        for counts in (self.consumed, self.applied, self.duplicate, self.late, self.newest):
-            counts.clear()
+        self.feeds.clear()
         for by_labels in (self.actions, self.cancelled_actions, self.suppressed, self.deferred):
             by_labels.clear()
         self.dead.clear()

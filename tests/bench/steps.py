@@ -7,8 +7,8 @@ from time import perf_counter
 from schemas.decoding import Decoder
 from schemas.event import Arrival, Event, Millis, happened_at
 from schemas.touchpoints import load
-from streams.engine import garbage
 from streams.engine.batch import Batch
+from streams.engine.garbage import SWEEP_SECONDS, Collector
 from streams.engine.merge import Merge
 from streams.engine.outputs import Outputs
 from tests.bench.task import declared_lateness, task
@@ -19,7 +19,7 @@ _DECODERS = {touchpoint.name: Decoder(touchpoint, 1 << 18) for touchpoint in loa
 
 def measure(mix: list[tuple[str, bytes, bytes, Millis]]) -> dict[str, float]:
     """µs per event of each step: decode, merge, advance (fold, timers, decisions), pack, encode."""
-    garbage.tame()
+    Collector(SWEEP_SECONDS)
     spent: dict[str, float] = {}
 
     @contextmanager

@@ -51,11 +51,17 @@ def test_workers_outlive_a_broker_that_dies_and_comes_back(broker: Broker) -> No
 
 
 def test_tasks_without_work_outlive_a_broker_that_dies_again_and_again(broker: Broker) -> None:
-    with deployed(broker.bootstrap, **SETTINGS) as shop:
+    """Each opens anew; so does one that was frozen all the while, and hears of it only when it wakes."""
+    with deployed(broker.bootstrap, **SETTINGS, session_timeout_ms=60_000) as shop:
         worker = shop.start().await_ready()
         for times in range(1, MAX_OPENINGS + 2):
+            is_frozen = times % 2 == 0
+            if is_frozen:
+                worker.signal(signal.SIGSTOP)
             broker.kill()
             broker.start()
+            if is_frozen:
+                worker.signal(signal.SIGCONT)
             await_true("every task open anew", partial(has_opened, worker, 4 * (times + 1)), 60)
         worker.await_ready()
         assert worker.stop() == 0

@@ -21,7 +21,7 @@ from schemas.touchpoints.touchpoint import Touchpoint
 from streams.agents import customers, touchpoints
 from streams.agents.touchpoints import TouchpointReader
 from streams.app import App
-from streams.engine import admin, garbage
+from streams.engine import admin
 from streams.engine.batch import Batch
 from streams.engine.engine import Engine, task_threads
 from streams.engine.inbox import Item, RawRecord
@@ -107,10 +107,10 @@ class _State(TaskState):
         before: Any = row
         after: Any = self.job.take(before, event)
         self._rows.put(arrival.key, after)
-        feed = (arrival.touchpoint, None)
-        self.tally.consumed[feed] += 1
-        self.tally.applied[feed] += 1
-        self.tally.newest[feed] = arrival.appended_at
+        counts = self.tally.feeds[arrival.touchpoint, None]
+        counts.consumed += 1
+        counts.applied += 1
+        counts.newest = arrival.appended_at
         self.feeds.observe(arrival.touchpoint, arrival.at)
         batch.rows[arrival.key] = after
         batch.applied.append(arrival)
@@ -186,7 +186,6 @@ class PeersWorker:
 
 async def run(settings: Settings, touchpoint: Touchpoint, count: int) -> None:
     """Work until everything is committed, and report. Raises what crashes the engine."""
-    garbage.tame()
     job = Job(count)
     worker = PeersWorker(settings, touchpoint, job, count)
     app = worker.app

@@ -17,6 +17,11 @@ Place = tuple[str, int]
 Headers = list[tuple[str, bytes]]
 
 
+def nothing(place: Place) -> bool:
+    """Loses no marker."""
+    return False
+
+
 @dataclass(eq=False)
 class Txn:
     """One transaction. `writer` is the process that produced it, for the laws; `producer` its transactional id."""
@@ -104,8 +109,15 @@ class Broker:
             partition.open.setdefault(txn, len(partition.log))
         return self._append(place, Entry(record, txn, self.loop.time()))
 
-    def mark(self, txn: Txn, state: Literal["committed", "aborted"]) -> None:
-        """End a transaction: a marker in each of its partitions, for all that its producer left open there."""
+    def mark(
+        self, txn: Txn, state: Literal["committed", "aborted"], lose: Callable[[Place], bool] = nothing
+    ) -> None:
+        """End a transaction: a marker in each of its partitions, for all that its producer left open there.
+
+        Some of the markers may be lost: in those partitions the producer's next one decides.
+        """
+        for place in [each for each in sorted(txn.places) if lose(each)]:
+            self._split(txn, place)
         txn.state = state
         for place in sorted(txn.places):
             partition = self.partitions[place]
@@ -115,22 +127,15 @@ class Broker:
                 del partition.open[left]
             self._append(place, Entry(None, txn, self.loop.time()))
 
-    def leave(self, txn: Txn, lost: set[Place]) -> None:
-        """Some of its markers are lost: in those partitions the producer's next marker decides."""
-        for place in sorted(txn.places):
-            partition, part = self.partitions[place], Txn(txn.writer, txn.producer, places={place})
-            partition.open[part] = partition.open.pop(txn)
-            partition.log = [
-                entry._replace(txn=part) if entry.txn is txn else entry for entry in partition.log
-            ]
-            if place not in lost:
-                self.mark(part, "committed")
+    def has_open(self, transactional_id: str) -> bool:
+        """A producer of this id has begun a transaction and not ended it."""
+        return self.coordinators[transactional_id].txn is not None
 
-    def init(self, transactional_id: str) -> int:
+    def init(self, transactional_id: str, lose: Callable[[Place], bool] = nothing) -> int:
         """Fence earlier producers of the id and abort what they left open; the new epoch."""
         known = self.coordinators[transactional_id]
         if known.txn is not None:
-            self.mark(known.txn, "aborted")
+            self.mark(known.txn, "aborted", lose)
             known.txn = None
         known.epoch += 1
         return known.epoch
@@ -143,14 +148,19 @@ class Broker:
             self.loop.outside(timeout, self._time_out, transactional_id, known.txn)
         return known.txn
 
-    def end(self, transactional_id: str, epoch: int, state: Literal["committed", "aborted"]) -> None:
+    def end(
+        self,
+        transactional_id: str,
+        epoch: int,
+        state: Literal["committed", "aborted"],
+        lose: Callable[[Place], bool] = nothing,
+    ) -> None:
         """Commit or abort. Raises KafkaException if the producer is fenced, or has nothing open."""
-        self.mark(self._ended(transactional_id, epoch), state)
-
-    def end_badly(self, transactional_id: str, epoch: int, lose: Callable[[Place], bool]) -> None:
-        """Commit, and lose markers. Raises as `end` does."""
-        txn = self._ended(transactional_id, epoch)
-        self.leave(txn, {place for place in sorted(txn.places) if lose(place)})
+        known = self._checked(transactional_id, epoch)
+        if known.txn is None:
+            raise KafkaException(KafkaError(KafkaError.INVALID_TXN_STATE, "nothing to end"))
+        ended, known.txn = known.txn, None
+        self.mark(ended, state, lose)
 
     def read(self, *topics: str) -> list[Record]:
         """All that a read-committed consumer finds, partition by partition."""
@@ -169,12 +179,15 @@ class Broker:
             if record is not None and (txn is None or txn.state != "aborted"):
                 yield record
 
-    def _ended(self, transactional_id: str, epoch: int) -> Txn:
-        known = self._checked(transactional_id, epoch)
-        if known.txn is None:
-            raise KafkaException(KafkaError(KafkaError.INVALID_TXN_STATE, "nothing to end"))
-        ended, known.txn = known.txn, None
-        return ended
+    def _split(self, txn: Txn, place: Place) -> None:
+        """What the transaction wrote there is undecided by itself from now on."""
+        txn.places.remove(place)
+        partition, part = self.partitions[place], Txn(txn.writer, txn.producer, places={place})
+        if txn in partition.open:
+            partition.open[part] = partition.open.pop(txn)
+            partition.log = [
+                entry._replace(txn=part) if entry.txn is txn else entry for entry in partition.log
+            ]
 
     def _checked(self, transactional_id: str, epoch: int) -> Coordinator:
         known = self.coordinators[transactional_id]

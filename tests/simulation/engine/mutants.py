@@ -10,12 +10,13 @@ from schemas.event import Millis
 from streams.engine import fence
 from streams.engine.batch import Batch
 from streams.engine.commit import Transaction
+from streams.engine.fence import Fence
 from streams.engine.inbox import Inbox
 from streams.engine.intake import Intake
 from streams.engine.lease import Lease
 from streams.engine.source import Reading, Source
 from streams.engine.state import TaskState
-from streams.engine.undecided import Ends
+from streams.engine.undecided import Ends, read_ends
 from streams.settings import Settings
 
 
@@ -45,6 +46,25 @@ def aborts_all_that_has_no_marker(patch: pytest.MonkeyPatch) -> None:
         return {each: False for each, found in ends.items() if found.is_undecided}
 
     patch.setattr(fence, "are_committed", judged)
+
+
+def takes_what_it_settled_for_decided(patch: pytest.MonkeyPatch) -> None:
+    """The markers of settling can be lost, too."""
+    settle = Fence._settle
+    settled: set[int] = set()
+
+    async def settling(opening: Fence, ends: Any, on_wait: Any) -> None:
+        await settle(opening, ends, on_wait)
+        settled.add(id(opening._partitions))
+
+    async def reading(consumer: Any, partitions: list[Any], on_wait: Any) -> Any:
+        if id(partitions) in settled:
+            settled.remove(id(partitions))
+            return {}
+        return await read_ends(consumer, partitions, on_wait)
+
+    patch.setattr(Fence, "_settle", settling)
+    patch.setattr(fence, "read_ends", reading)
 
 
 def goes_on_after_all_brokers_were_away(patch: pytest.MonkeyPatch) -> None:
@@ -133,6 +153,7 @@ MUTANTS = (
     Mutant(opens_without_init, range(1)),
     Mutant(leaves_what_has_no_marker, _ANY),
     Mutant(aborts_all_that_has_no_marker, _ANY),
+    Mutant(takes_what_it_settled_for_decided, _ANY),
     Mutant(goes_on_after_all_brokers_were_away, _ANY),
     Mutant(does_not_seek_after_a_failure, _ANY),
     Mutant(keeps_the_queues_of_a_failed_incarnation, _ANY),

@@ -8,7 +8,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, ProducerFenced
 from confluent_kafka import KafkaError, KafkaException
 
-from tests.simulation.engine.broker import Place
+from tests.simulation.engine.broker import Place, nothing
 from tests.simulation.engine.loop import PROCESS
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ class Producer:
             world.loop.park(timeout)
             raise _error(KafkaError._TIMED_OUT, "init")
         world.laws.fencing(self._process, self._id)
-        self._epoch = world.broker.init(self._id)
+        # If all brokers end here, they are back before it is answered.
+        lose = world.loses("abort's markers lost") if world.broker.has_open(self._id) else None
+        self._epoch = world.broker.init(self._id, lose or nothing)
         self._writer = world.laws.next_writer(self._process)
         world.reach("initialised")
         world.travel()
@@ -150,21 +152,17 @@ class Producer:
     def _end(self, answers: list[KafkaException | None]) -> None:
         assert self._epoch is not None
         world = self._world
-        is_left = world.fails("markers lost")
+        lose = world.loses("markers lost")
         try:
-            if is_left:
-                chance = world.rng.choice((0.0, 0.5, 1.0))
-                world.broker.end_badly(self._id, self._epoch, lambda place: world.rng.random() >= chance)
-            else:
-                world.broker.end(self._id, self._epoch, "committed")
+            world.broker.end(self._id, self._epoch, "committed", lose or nothing)
         except KafkaException as refused:
             answers.append(refused)
         else:
             # What loses markers is the end of all brokers, before or after the answer.
-            if is_left:
+            if lose:
                 self._is_gone = True
                 world.loop.call_later(world.delay(), self._leave, context=self._context)
-            if not is_left or world.rng.random() < 0.5:
+            if not lose or world.rng.random() < 0.5:
                 answers.append(None)
 
 
@@ -215,7 +213,8 @@ class Marker:
         try:
             txn = world.broker.begin(self._id, self._epoch, self._writer, self._timeout)
             txn.places |= self._places
-            world.broker.end(self._id, self._epoch, state)
+            lose = world.loses("settling's markers lost")
+            world.broker.end(self._id, self._epoch, state, lose or nothing)
         except KafkaException as refused:
             raise ProducerFenced from refused
         if world.fails("end unanswered"):

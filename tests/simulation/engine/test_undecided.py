@@ -67,6 +67,9 @@ FIRST = Wrote(b"6")
             id="much was aborted behind it",
         ),
         pytest.param(
+            [FIRST, Wrote(b"7", ALL, "aborted", lost=(ACTIONS,))], 0, {ACTIONS: False}, id="it was aborted"
+        ),
+        pytest.param(
             [FIRST, Wrote(None, lost=ALL)], 6, dict.fromkeys(ALL, False), id="it was not written to its end"
         ),
         pytest.param(
@@ -106,7 +109,4 @@ def _write(broker: Broker, wrote: Wrote) -> None:
             is_numbered = wrote.number is not None and not left
             headers = [(NUMBER, wrote.number or b"")] if is_numbered else []
             broker.append((topic, 0), b"key", b"value", headers, txn)
-    if wrote.lost:
-        broker.leave(txn, {(topic, 0) for topic in wrote.lost})
-    else:
-        broker.mark(txn, wrote.fate)
+    broker.mark(txn, wrote.fate, lambda place: place[0] in wrote.lost)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from random import Random
@@ -17,7 +17,7 @@ from schemas.event import Millis
 from streams import clock, logs
 from streams.decisions import advance
 from streams.engine import commit, consumers, fence, lease, progress, source, task, undecided
-from tests.simulation.engine.broker import Broker
+from tests.simulation.engine.broker import Broker, Place
 from tests.simulation.engine.group import Group, Member
 from tests.simulation.engine.laws import Laws
 from tests.simulation.engine.loop import PROCESS, Process, SimulatedLoop
@@ -34,6 +34,8 @@ _CHANCES = {
     "end lost": 0.006,
     "end unanswered": 0.006,
     "markers lost": 0.03,
+    "abort's markers lost": 0.1,
+    "settling's markers lost": 0.1,
     "break": 0.003,
 }
 STALLS = (0.4, 2.0, 4.5, 9.0, 13.0)
@@ -78,6 +80,13 @@ class World:
             return False
         self.happened[what] += 1
         return True
+
+    def loses(self, what: str) -> Callable[[Place], bool] | None:
+        """Whether markers are lost now, and which: none of them after all, some, or all."""
+        if not self.fails(what):
+            return None
+        chance = self.rng.choice((0.0, 0.5, 1.0))
+        return lambda place: self.rng.random() >= chance
 
     def reach(self, point: str, chance: float = _CHANCE_OF_STRIKE) -> None:
         """In a blocking call: a moment at which a process may be killed or frozen, or the call may fail."""

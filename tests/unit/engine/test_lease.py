@@ -96,12 +96,13 @@ def test_a_commit_that_never_ends_is_not_closed_under(
     hangs.join(10)
 
 
-def test_a_lease_that_was_away_comes_back_as_another_term(lease: Lease) -> None:
+@pytest.mark.parametrize("goes", [Lease._lost, Lease._expelled])
+def test_a_lease_that_was_away_comes_back_as_another_term(lease: Lease, goes: Any) -> None:
     group: Any = Members()
     first = TopicPartition("app-tasks", 0)
     lease._gained(group, [first, TopicPartition("app-tasks", 1)])
     began = lease.term(0), lease.term(1)
-    lease._lost(group, [first])
+    goes(lease, group, [first])
     assert lease.wanted == {1}
     lease._gained(group, [first])
     assert lease.wanted == {0, 1}

@@ -1,5 +1,6 @@
-"""For how long a task runs."""
+"""For how long a task runs, and when it opens anew."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -7,32 +8,35 @@ from typing import Any
 import pytest
 
 from streams.engine.outputs import Outputs
-from streams.engine.task import Surroundings, Task
+from streams.engine.task import OpeningGivenUp, Surroundings, Task
 from streams.settings import Settings
 from tests.bench import task as core
 
 
 class Leases:
-    """What a task asks of its worker's lease."""
+    """What a task asks of its worker's lease: task 0 is this worker's."""
 
     def __init__(self) -> None:
         self.wanted = {0}
         self.terms = 1
 
     def term(self, task: int) -> int:
-        return self.terms if task == 0 else 0
+        return self.terms
+
+    def blink(self) -> None:
+        """The lease goes and comes back before anybody looks."""
+        self.terms += 1
 
 
-@pytest.mark.parametrize(("terms", "is_wanted"), [(1, True), (2, False)])
-def test_a_task_does_not_outlive_its_term_even_if_the_lease_has_come_back_before_it_looked(
-    terms: int, is_wanted: bool
-) -> None:
-    leases: Any = Leases()
-    anything: Any = SimpleNamespace()
-    with ThreadPoolExecutor(1) as threads:
+class Steps(Task):
+    """Tells what it does; the lease blinks in the opening or the batch of that number."""
+
+    def __init__(self, leases: Leases, blinks_in: str, threads: ThreadPoolExecutor) -> None:
+        anything: Any = SimpleNamespace()
+        lease: Any = leases
         surroundings = Surroundings(
             settings=Settings(app_id="app"),
-            lease=leases,
+            lease=lease,
             source=anything,
             versions=anything,
             outputs=Outputs("app-changelog", 100),
@@ -43,7 +47,43 @@ def test_a_task_does_not_outlive_its_term_even_if_the_lease_has_come_back_before
             threads=threads,
             committed=anything,
         )
-        task = Task(0, core.task(0, 1, {}), surroundings)
-        leases.terms = terms
+        super().__init__(0, core.task(0, 1, {}), surroundings)
+        self.steps: list[str] = []
+        self._leases = leases
+        self._blinks_in = blinks_in
 
-        assert task._is_wanted is is_wanted
+    async def _open(self) -> None:
+        self._step("open")
+        if not self._is_in_term:
+            raise OpeningGivenUp
+
+    async def _batch(self) -> bool:
+        self._step("batch")
+        if len(self.steps) > 6:
+            self.stop()
+        return True
+
+    async def _close(self) -> None:
+        self._step("close")
+
+    def _step(self, step: str) -> None:
+        self.steps.append(step)
+        if self._blinks_in == f"{step} {self.steps.count(step)}":
+            self._leases.blink()
+
+
+@pytest.mark.parametrize(
+    ("blinks_in", "steps"),
+    [
+        ("", "open batch batch batch batch batch batch close"),
+        ("open 1", "open close open batch batch batch batch close"),
+        ("batch 2", "open batch batch close open batch batch close"),
+    ],
+)
+def test_a_task_opens_anew_when_its_lease_was_away_even_if_it_has_come_back(
+    blinks_in: str, steps: str
+) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        task = Steps(Leases(), blinks_in, threads)
+        asyncio.run(task.run())
+    assert " ".join(task.steps) == steps

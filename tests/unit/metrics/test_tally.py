@@ -22,20 +22,20 @@ def value(registry: CollectorRegistry, name: str, **labels: str) -> float | None
 
 
 def test_counts_show_only_after_a_flush_and_only_once(registry: CollectorRegistry, tally: Tally) -> None:
-    tally.consumed["web", "shop"] += 2
+    tally.feeds["web", "shop"].consumed += 2
     assert value(registry, "consumed_total", touchpoint="web", source="shop") is None
     tally.flush(1_000)
     tally.flush(2_000)
-    tally.consumed["web", "shop"] += 3
+    tally.feeds["web", "shop"].consumed += 3
     tally.flush(3_000)
     assert value(registry, "consumed_total", touchpoint="web", source="shop") == 5
 
 
 def test_every_kind_of_count_reaches_its_own_metric(registry: CollectorRegistry, tally: Tally) -> None:
     feed = {"touchpoint": "web", "source": "shop"}
-    tally.applied["web", "shop"] = 1
-    tally.duplicate["web", "shop"] = 2
-    tally.late["web", "shop"] = 3
+    tally.feeds["web", "shop"].applied = 1
+    tally.feeds["web", "shop"].duplicate = 2
+    tally.feeds["web", "shop"].late = 3
     tally.dead["web", None, "truncated_json"] = 4
     tally.unknown_fields["shop"] = 5
     tally.actions["abandonment.cart", "email"] = 6
@@ -57,12 +57,12 @@ def test_every_kind_of_count_reaches_its_own_metric(registry: CollectorRegistry,
 
 
 def test_a_failed_batch_leaves_no_trace(registry: CollectorRegistry, tally: Tally) -> None:
-    tally.consumed["web", "shop"] += 1
+    tally.feeds["web", "shop"].consumed += 1
     tally.dead["web", "shop", "late"] += 1
     tally.actions["churn_risk", "email"] += 1
     tally.acted_on.append(1)
     tally.timer_delays.append(1)
-    tally.newest["web", "shop"] = 1
+    tally.feeds["web", "shop"].newest = 1
     tally.discard()
     tally.flush(1_000)
     samples = [sample for family in registry.collect() for sample in family.samples]
@@ -81,10 +81,10 @@ def test_latencies_are_counted_from_append_to_visible(registry: CollectorRegistr
 
 def test_sources_beyond_the_bound_are_counted_as_other(registry: CollectorRegistry, tally: Tally) -> None:
     for number in range(worker_metrics.MAX_SOURCES + 5):
-        tally.consumed["web", f"source-{number}"] += 1
+        tally.feeds["web", f"source-{number}"].consumed += 1
     tally.flush(0)
-    tally.consumed["web", "source-0"] += 1
-    tally.consumed["web", "one more"] += 1
+    tally.feeds["web", "source-0"].consumed += 1
+    tally.feeds["web", "one more"].consumed += 1
     tally.flush(0)
     families = {family.name: family for family in registry.collect()}
     sources = {sample.labels["source"] for sample in families["pulpero_consumed"].samples}
@@ -96,9 +96,9 @@ def test_sources_beyond_the_bound_are_counted_as_other(registry: CollectorRegist
 def test_a_feed_ages_without_events(
     registry: CollectorRegistry, tally: Tally, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tally.newest["web", "shop"] = 10_000
+    tally.feeds["web", "shop"].newest = 10_000
     tally.flush(10_000)
-    tally.newest["web", "shop"] = 8_000
+    tally.feeds["web", "shop"].newest = 8_000
     tally.flush(10_000)
     monkeypatch.setattr("streams.metrics.worker.time.time", lambda: 70.0)
     assert value(registry, "feed_freshness_seconds", touchpoint="web", source="shop") == 60
