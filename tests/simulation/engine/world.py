@@ -34,8 +34,8 @@ _CHANCES = {
     "end lost": 0.006,
     "end unanswered": 0.006,
     "markers lost": 0.03,
-    "abort's markers lost": 0.1,
-    "settling's markers lost": 0.1,
+    "abort's markers lost": 0.5,
+    "settling's markers lost": 0.2,
     "break": 0.003,
 }
 STALLS = (0.4, 2.0, 4.5, 9.0, 13.0)
