@@ -147,13 +147,15 @@ class Mutant(NamedTuple):
 
 _ANY = range(60)
 _LIVE = range(2, 330, 3)
+_SETTLING = range(170, 200)
+"""Among which markers of settling are lost."""
 
 MUTANTS = (
     Mutant(opens_without_fencing, _ANY),
     Mutant(opens_without_init, range(1)),
     Mutant(leaves_what_has_no_marker, _ANY),
     Mutant(aborts_all_that_has_no_marker, _ANY),
-    Mutant(takes_what_it_settled_for_decided, _ANY),
+    Mutant(takes_what_it_settled_for_decided, _SETTLING),
     Mutant(goes_on_after_all_brokers_were_away, _ANY),
     Mutant(does_not_seek_after_a_failure, _ANY),
     Mutant(keeps_the_queues_of_a_failed_incarnation, _ANY),
