@@ -15,7 +15,7 @@ from schemas.topics import Topic
 from streams.clock import wall_millis
 from streams.engine import admin
 from streams.engine.follower import Follower
-from streams.engine.garbage import LOOK_SECONDS, SWEEP_SECONDS, Collector
+from streams.engine.garbage import SWEEP_SECONDS, Collector
 from streams.engine.lease import Lease, LeaseLost
 from streams.engine.source import Source
 from streams.engine.task import Task
@@ -151,8 +151,9 @@ class Engine(Service):
         # Workers that were started together do not pause together.
         collector = Collector(SWEEP_SECONDS * random.uniform(0.75, 1.25))
         while not self.should_stop and not self._draining:
-            await asyncio.sleep(LOOK_SECONDS)
-            collector.look()
+            await asyncio.sleep(GAUGE_SECONDS)
+            if collector.is_due:
+                collector.sweep()
 
     @Service.task
     async def _watch_topics(self) -> None:

@@ -1,7 +1,7 @@
-"""When Python's garbage collector looks: not by itself, but at what is young once a second, and seldom at everything.
+"""When Python's garbage collector looks: seldom, and then at everything.
 
 Reference counts free nearly all that a worker drops: a batch leaves no cycle, only openings, failures and assignments
-do. Left to itself the collector looks at all that is under way, several times over.
+do. Left to itself the collector looks at all that is under way, twice.
 """
 
 import gc
@@ -12,18 +12,13 @@ from time import monotonic
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 1.0
 SWEEP_SECONDS = 3_600.0
-"""At least so often everything is looked at."""
 GROWTH, GROWTH_BYTES = 0.5, 512 << 20
-"""Memory has grown since the last sweep: by this part, and by this much."""
+"""A sweep is due when memory has grown since the last one by this part, and by this much."""
 
 
 class Collector:
-    """Python's, for this process, which it takes over: `look` is to be called every LOOK_SECONDS.
-
-    What is alive when it takes over is never looked at again.
-    """
+    """Python's, of this process, which does not look by itself any more; at what is alive now, never again."""
 
     def __init__(self, sweep_seconds: float) -> None:
         gc.disable()
@@ -32,20 +27,15 @@ class Collector:
         self._sweep_seconds = sweep_seconds
         self._swept_at, self._peak = monotonic(), _peak_bytes()
 
-    def look(self) -> None:
-        """Look at what is young, which takes ms; at everything if it is time or memory grew: tenths of a second."""
-        if self._is_time:
-            self._sweep()
-        else:
-            gc.collect(1)
-
     @property
-    def _is_time(self) -> bool:
+    def is_due(self) -> bool:
+        """It is time for a sweep, or memory has grown."""
         if monotonic() - self._swept_at >= self._sweep_seconds:
             return True
         return _peak_bytes() - self._peak > max(GROWTH_BYTES, GROWTH * self._peak)
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
+        """Look at everything: a pause of tenths of a second with a million customers."""
         began = monotonic()
         found = gc.collect()
         self._swept_at, self._peak = monotonic(), _peak_bytes()

@@ -1,4 +1,4 @@
-"""A batch leaves no cycle, failed or not; what leaves one all the same is found: young in a look, later in a sweep."""
+"""A batch leaves no cycle, failed or not; a sweep finds what leaves one all the same."""
 
 import asyncio
 import gc
@@ -55,40 +55,35 @@ def as_before() -> Iterator[None]:
     gc.enable()
 
 
-def test_nothing_is_looked_at_between_looks_and_what_died_young_in_the_next() -> None:
+def test_a_cycle_stays_until_a_sweep() -> None:
     collector = Collector(3_600)
     knot = _knot()
     kept: list[list[int]] = [[] for _ in range(100_000)]
     assert knot() is not None
-    collector.look()
+    collector.sweep()
     assert knot() is None
     assert kept
 
 
-def test_what_died_old_is_found_by_a_sweep_when_it_is_time_or_memory_has_grown(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    peak = 1 << 30
+def test_a_sweep_is_due_when_it_is_time_or_memory_has_grown(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, peak = 0.0, 1 << 30
     monkeypatch.setattr(garbage, "_peak_bytes", lambda: peak)
-    collector = Collector(3_600)
+    monkeypatch.setattr(garbage, "monotonic", lambda: now)
+    collector = Collector(100.0)
 
-    def outlive_a_look() -> "weakref.ref[_Node]":
-        node = _Node()
-        node.itself = node
-        collector.look()
-        return weakref.ref(node)
-
-    old = outlive_a_look()
-    peak += garbage.GROWTH_BYTES
-    collector.look()
-    assert old() is not None
-    peak += 1
-    collector.look()
-    assert old() is None
-    old = outlive_a_look()
-    monkeypatch.setattr(garbage, "monotonic", lambda: float("inf"))
-    collector.look()
-    assert old() is None
+    due = []
+    for grown, later, sweeps in (
+        (garbage.GROWTH_BYTES, 99.0, False),
+        (1, 0.0, True),
+        (0, 1.0, False),
+        (0, 99.0, True),
+    ):
+        peak += grown
+        now += later
+        due.append(collector.is_due)
+        if sweeps:
+            collector.sweep()
+    assert due == [False, True, False, True]
 
 
 def test_the_pure_steps_of_a_batch_leave_no_cycles() -> None:
