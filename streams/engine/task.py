@@ -158,10 +158,11 @@ class Task:
             except Exception as failure:
                 failures += self._is_ours(failure)
                 pause = AWAY_SECONDS if _waits_for_kafka(failure) else 0.2 * failures
-            finally:
-                self._enter("idle")
+            # Not idle before it is closed: the watchdog is to see a producer that does not let go.
             await self._close()
+            self._enter("idle")
             await asyncio.sleep(pause)
+        self._enter("idle")
         await self._release()
         if failures >= MAX_OPENINGS:
             raise TaskBroken(f"task {self.number} failed {failures} times in a row; see the log above")

@@ -57,7 +57,9 @@ def bench(
         mix.Name | None,
         typer.Option("--mix", help="The full job's events; recorded where there are such data."),
     ] = None,
-    job: Annotated[list[str] | None, typer.Option(help="Only this job; may be repeated.")] = None,
+    job: Annotated[
+        list[str] | None, typer.Option(help=f"Only this job: {' or '.join(JOBS)}; may be repeated.")
+    ] = None,
     report: Annotated[
         Path, typer.Option(envvar="REPORT", help="The figures as JSON; the picture goes beside it.")
     ] = STATE_FOLDER / "bench.json",
