@@ -85,6 +85,7 @@ async def _put_decoded(inbox: Inbox, answer: Future[list[Item]]) -> None:
     try:
         inbox.put_decoded(await answer)
     finally:
+        # As streams.engine.work.ask does; here all are asked before one is waited for.
         del answer
 
 

@@ -29,7 +29,7 @@ from streams.engine.commit import OutputRecord, Transaction
 from streams.engine.lease import Lease, LeaseLost
 from streams.engine.published_models import read_record
 from streams.engine.threads import in_thread
-from streams.engine.work import Channel
+from streams.engine.work import Channel, ask
 from streams.metrics import Metrics
 from streams.settings import Settings
 
@@ -191,14 +191,9 @@ class LearnerService(Service):
                 published, unpublished = monotonic(), 0
 
     async def _teach(self, learner: Learner, merge: ExampleMerge) -> int:
-        learned = 0
+        learned, loop = 0, asyncio.get_running_loop()
         while lesson := [each for _ in range(LESSON) if (each := merge.pop()) is not None]:
-            answer: Future[int] = asyncio.get_running_loop().create_future()
-            await self._agent.send(value=Lesson(learner, lesson, answer))
-            try:
-                learned += await answer
-            finally:
-                del answer
+            learned += await ask(self._agent, Lesson(learner, lesson, loop.create_future()))
         return learned
 
     async def _publish(self, learner: Learner, merge: ExampleMerge, transaction: Transaction) -> None:

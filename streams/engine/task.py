@@ -42,7 +42,7 @@ from streams.engine.suspects import Suspects, TaskBroken
 from streams.engine.task_row import NewerCode, TaskRow
 from streams.engine.threads import in_thread
 from streams.engine.versions import Versions
-from streams.engine.work import Channel, Due
+from streams.engine.work import Channel, Due, ask
 from streams.logs import Seldom, error_text
 from streams.metrics import Metrics
 from streams.settings import Settings
@@ -283,12 +283,8 @@ class Task:
     async def _advance(self, batch: Batch, clock: Millis | None) -> None:
         """Steps 4 and 5, in the customers' agent."""
         began = monotonic()
-        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        await self._with.core.send(value=Due(self.state, batch, clock, answer))
-        try:
-            await answer
-        finally:
-            del answer
+        loop = asyncio.get_running_loop()
+        await ask(self._with.core, Due(self.state, batch, clock, loop.create_future()))
         self._with.metrics.batch_seconds.observe(monotonic() - began)
 
     async def _write(self, batch: Batch, journal: dict[str, object] | None) -> None:

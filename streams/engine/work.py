@@ -54,11 +54,22 @@ class Asked(Protocol):
     answer: "Future[Any]"
 
 
+async def ask(channel: Channel, asked: Asked) -> Any:
+    """Send it, and wait for the answer. Raises what it is answered with."""
+    answer = asked.answer
+    await channel.send(value=asked)
+    try:
+        return await answer
+    finally:
+        # As `fail` says; so nobody else who waits may keep the future.
+        del answer
+
+
 def fail(asked: Asked, failure: Exception) -> None:
     """Answer with a failure, and let go of the answer.
 
     A future keeps its failure, whose traceback keeps the frames that know what was asked: a cycle that would hold a
-    batch with its rows until the garbage collector comes. For the same reason nobody who waits may keep the future.
+    batch with its rows until the garbage collector comes.
     """
     answer = asked.answer
     del asked.answer

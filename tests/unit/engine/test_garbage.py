@@ -3,8 +3,7 @@
 import asyncio
 import gc
 import weakref
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from itertools import chain, repeat
 from types import SimpleNamespace
@@ -22,12 +21,12 @@ from streams.engine.garbage import Collector
 from streams.engine.inbox import RawRecord
 from streams.engine.intake import Intake
 from streams.engine.learning import LearnerService
-from streams.engine.outputs import Outputs
-from streams.engine.task import Surroundings, Task
+from streams.engine.task import Task
 from streams.engine.work import Culprit
-from streams.settings import Settings
 from tests.bench import mix, steps
 from tests.bench import task as core
+from tests.simulation.engine import worker as simulated
+from tests.unit.engine.surrounding import surroundings
 
 WEB = next(each for each in load() if each.name == "web")
 
@@ -98,14 +97,8 @@ def test_the_pure_steps_of_a_batch_leave_no_cycles() -> None:
     assert 0 in found
 
 
-class Agents:
-    """A Faust app as far as agents register with one."""
-
-    def __init__(self) -> None:
-        self.begun: list[Coroutine[Any, Any, None]] = []
-
-    def agent(self, channel: Any, name: str) -> Any:
-        return lambda agent: self.begun.append(agent(channel))
+class Agents(simulated.Agents):
+    """Those that run in asyncio's own loop."""
 
     def start(self) -> None:
         self.running = [asyncio.ensure_future(each) for each in self.begun]
@@ -136,31 +129,16 @@ async def _task_whose_batch_fails(channel: Channel, agents: Agents) -> "list[wea
     """The task and the batch, after a failure that was caught."""
     customers.register(agents, channel)
     agents.start()
-    anything: Any = SimpleNamespace()
-    with ThreadPoolExecutor(1) as threads:
-        surroundings = Surroundings(
-            settings=Settings(app_id="app"),
-            lease=anything,
-            source=anything,
-            versions=anything,
-            outputs=Outputs("app-changelog", 100),
-            changelog_topic="app-changelog",
-            decoders={},
-            core=channel,
-            metrics=anything,
-            threads=threads,
-            committed=anything,
-        )
-        task = Task(0, core.task(0, 1, {}), surroundings)
-        event: Any = None
-        name = _Text("web")
-        batch = Batch([Arrival(event, 5, name, WEB.topic, 0, b"c:1", 5, b"")])
-        watched: list[weakref.ref[Any]] = [weakref.ref(task), weakref.ref(name)]
-        with suppress(Culprit):
-            await task._advance(batch, None)
-            raise AssertionError("the batch did not fail")
-        del task, batch, name
-        await channel.end()
+    task = Task(0, core.task(0, 1, {}), surroundings(core=channel))
+    event: Any = None
+    name = _Text("web")
+    batch = Batch([Arrival(event, 5, name, WEB.topic, 0, b"c:1", 5, b"")])
+    watched: list[weakref.ref[Any]] = [weakref.ref(task), weakref.ref(name)]
+    with suppress(Culprit):
+        await task._advance(batch, None)
+        raise AssertionError("the batch did not fail")
+    del task, batch, name
+    await channel.end()
     return watched
 
 

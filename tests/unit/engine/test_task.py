@@ -1,16 +1,12 @@
 """For how long a task runs, and when it opens anew."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from streams.engine.outputs import Outputs
-from streams.engine.task import OpeningGivenUp, Surroundings, Task
-from streams.settings import Settings
+from streams.engine.task import OpeningGivenUp, Task
 from tests.bench import task as core
+from tests.unit.engine.surrounding import surroundings
 
 
 class Leases:
@@ -31,23 +27,8 @@ class Leases:
 class Steps(Task):
     """Tells what it does; the lease blinks in the opening or the batch of that number."""
 
-    def __init__(self, leases: Leases, blinks_in: str, threads: ThreadPoolExecutor) -> None:
-        anything: Any = SimpleNamespace()
-        lease: Any = leases
-        surroundings = Surroundings(
-            settings=Settings(app_id="app"),
-            lease=lease,
-            source=anything,
-            versions=anything,
-            outputs=Outputs("app-changelog", 100),
-            changelog_topic="app-changelog",
-            decoders={},
-            core=anything,
-            metrics=anything,
-            threads=threads,
-            committed=anything,
-        )
-        super().__init__(0, core.task(0, 1, {}), surroundings)
+    def __init__(self, leases: Leases, blinks_in: str) -> None:
+        super().__init__(0, core.task(0, 1, {}), surroundings(lease=leases))
         self.steps: list[str] = []
         self._leases = leases
         self._blinks_in = blinks_in
@@ -83,7 +64,6 @@ class Steps(Task):
 def test_a_task_opens_anew_when_its_lease_was_away_even_if_it_has_come_back(
     blinks_in: str, steps: str
 ) -> None:
-    with ThreadPoolExecutor(1) as threads:
-        task = Steps(Leases(), blinks_in, threads)
-        asyncio.run(task.run())
+    task = Steps(Leases(), blinks_in)
+    asyncio.run(task.run())
     assert " ".join(task.steps) == steps
